@@ -1,0 +1,87 @@
+"""``backslide list THING``."""
+
+from __future__ import annotations
+
+import click
+
+THINGS = ("suites", "judges", "targets", "plans", "checks", "runs")
+
+
+@click.command(
+    "list",
+    short_help="what there is",
+    epilog="\b\nExamples:\n  backslide list suites\n  backslide list plans",
+)
+@click.argument("thing", type=click.Choice(THINGS))
+def command(thing: str) -> int:
+    """List suites, judges, targets, plans, checks or runs."""
+    for line in {
+        "suites": _suites,
+        "judges": _judges,
+        "targets": _targets,
+        "plans": _plans,
+        "checks": _checks,
+        "runs": _runs,
+    }[thing]():
+        click.echo(line)
+    return 0
+
+
+def _suites() -> list[str]:
+    from backslide.suites.catalogue import catalogue
+
+    out = []
+    for row in catalogue():
+        out += [
+            f"{row.name:20} {row.prompts:>6}  {row.licence}",
+            f"    {row.weakness}",
+            f"    use: {row.how}",
+        ]
+    return out
+
+
+def _judges() -> list[str]:
+    from backslide.registry import JUDGES, names
+
+    about = {
+        "rules": "reads the whole answer by rules; offline",
+        "rubric": "asks a model that you name (--judge-model)",
+    }
+    return [f"{n:20} {about.get(n, JUDGES.get(n, 'plugin'))}" for n in names("judges")]
+
+
+def _targets() -> list[str]:
+    from backslide.targets import spec
+    from backslide.targets.embedded import STACKS
+
+    table = (spec.__doc__ or "").split("=\n", 1)[1].rsplit("\n=", 1)[0]
+    return [*table.replace("``", "").splitlines(), f"embedded: {', '.join(STACKS)}"]
+
+
+def _plans() -> list[str]:
+    from backslide.audit.settings import PLANS
+
+    return [f"{p.name:10} {p.purpose}" for p in PLANS.values()]
+
+
+def _checks() -> list[str]:
+    from backslide.audit.explain import topics
+
+    return [f"{name:20} {topic.title}" for name, topic in topics().items()]
+
+
+def _runs() -> list[str]:
+    from backslide.audit.settings import RUNS
+    from backslide.core.errors import StoreError
+    from backslide.store.run import Run
+
+    out = []
+    for file in sorted(RUNS.glob("*/manifest.json")) if RUNS.is_dir() else []:
+        run = Run(file.parent)
+        try:
+            m = run.manifest()
+            done = run.decision().outcome if (file.parent / "decision.json").exists() else "open"
+            out.append(f"{file.parent}  {done}  {m.created[:10]}  {m.base} -> {m.tuned}")
+        except StoreError as e:
+            out.append(f"{file.parent}  damaged: {e.message}")
+    return out or [f"no runs in {RUNS}"]

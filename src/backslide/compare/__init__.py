@@ -1,0 +1,1 @@
+"""Paired verdicts of two arms -> comparisons: one per question, each with its evidence."""

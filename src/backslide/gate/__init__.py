@@ -1,0 +1,1 @@
+"""Policy -> decision. Knows comparisons, not models, prompts or files of a run."""

@@ -1,0 +1,5 @@
+"""Prompts with a category and an expected behaviour. Knows no model and no run.
+
+``load.load_suites`` reads what a user names, ``sample.sample`` draws from it and
+``catalogue.catalogue`` lists what there is.
+"""

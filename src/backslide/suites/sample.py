@@ -1,0 +1,166 @@
+"""Draw a repeatable, stratified part of the suites.
+
+``core`` is sized by kind (harmful clusters per category, borderline and benign in all); every
+other suite runs whole. The draw depends on the seed and on ids, never on the order given.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from backslide.core.records import Prompt
+from backslide.core.seeds import stable_order
+
+K = TypeVar("K", bound=Hashable)
+CORE = "core"
+KINDS = ("harmful", "borderline", "benign")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    """What was drawn, in the order of ids, and a note when that is not everything."""
+
+    prompts: tuple[Prompt, ...]
+    note: str | None
+
+
+def sample(
+    prompts: Sequence[Prompt],
+    *,
+    per_category: int | None = None,
+    borderline: int | None = None,
+    benign: int | None = None,
+    clusters_once: bool = False,
+    seed: int = 0,
+    limit: int | None = None,
+) -> Sample:
+    """Draw prompts: whole clusters of ``core`` by kind and category, all of other suites.
+
+    Args:
+        prompts: everything that was loaded.
+        per_category: harmful clusters in each category of ``core``; None is all of them.
+        borderline: borderline clusters of ``core`` in all, spread over categories.
+        benign: benign clusters of ``core`` in all.
+        clusters_once: take one prompt of each cluster of ``core``, not its paraphrases as well.
+        seed: what the draw follows from.
+        limit: at most so many prompts in all, harmful and harmless in proportion.
+    """
+    ordered = sorted(prompts, key=lambda p: p.id)
+    sizes = {"harmful": per_category, "borderline": borderline, "benign": benign}
+    drawn: list[Prompt] = []
+    said: list[str] = []
+    for kind in KINDS:
+        pool = [p for p in ordered if p.suite == CORE and _kind(p) == kind]
+        part = _draw(pool, sizes[kind], kind == "harmful", clusters_once, seed)
+        drawn += part
+        if len(part) < len(pool):
+            said.append(f"{len(part):,} of {len(pool):,} {kind}")
+    once = ", one per cluster" if clusters_once else ""
+    note = [f"core: {', '.join(said)} prompts{once}"] if said else []
+    rest = {p.id: p for p in ordered if p.suite != CORE or _kind(p) not in KINDS}
+    drawn += [rest[i] for i in stable_order(seed, "suite", list(rest))]
+    if limit is not None and limit < len(drawn):
+        note.append(f"limited to {limit:,} of {len(drawn):,} prompts")
+        drawn = _limited(drawn, limit, seed)
+    by_id = sorted(drawn, key=lambda p: p.id)
+    return Sample(prompts=tuple(by_id), note="; ".join(note) or None)
+
+
+def _kind(prompt: Prompt) -> str:
+    return next((t for t in prompt.tags if t in KINDS), "")
+
+
+def _style(prompt: Prompt) -> str:
+    return next((t for t in prompt.tags if t.startswith("style:")), "")
+
+
+def _draw(
+    pool: Sequence[Prompt], size: int | None, each: bool, once: bool, seed: int
+) -> list[Prompt]:
+    """Clusters taken in turns over the categories; ``size`` is for each category or in all."""
+    categories = _grouped(pool, lambda p: p.category)
+    queues = {c: _ClusterQueue(group, seed) for c, group in categories.items()}
+    styles = _Shares(Counter(_style(p) for p in pool))
+    turns = stable_order(seed, "categories", list(queues))
+    rounds = max((q.clusters for q in queues.values()), default=0)
+    if each and size is not None:
+        rounds = min(rounds, size)
+    picks = [c for turn in range(rounds) for c in turns if turn < queues[c].clusters]
+    if not each and size is not None:
+        picks = picks[:size]
+    chosen = [queues[c].take(styles) for c in picks]
+    if once:
+        return chosen
+    return [p for one in chosen for p in queues[one.category].members[one.cluster]]
+
+
+class _Shares:
+    """How far each style has fallen behind its share of what there is."""
+
+    def __init__(self, available: Counter[str]) -> None:
+        self.available = available
+        self.taken: Counter[str] = Counter()
+
+    def lack(self, style: str) -> float:
+        """Prompts of that style that are missing, counting the one about to be taken."""
+        due = (self.taken.total() + 1) * self.available[style] / self.available.total()
+        return due - self.taken[style]
+
+
+class _ClusterQueue:
+    """The clusters of one category in seeded order, given out so that styles stay in proportion."""
+
+    def __init__(self, group: Sequence[Prompt], seed: int) -> None:
+        by_id = {p.id: p for p in group}
+        self.members = _grouped(group, lambda p: p.cluster)
+        self.clusters = len(self.members)
+        self._rank = {c: i for i, c in enumerate(stable_order(seed, "c", list(self.members)))}
+        self._left = [by_id[i] for i in stable_order(seed, "prompts", list(by_id))]
+        self._left.sort(key=lambda p: self._rank[p.cluster])
+        self._styles = _Shares(Counter(_style(p) for p in group))
+
+    def take(self, overall: _Shares) -> Prompt:
+        """One prompt of a new cluster, of the style that is most behind here and overall."""
+        lack = {s: self._styles.lack(s) + overall.lack(s) for s in self._styles.available}
+        best = max(self._left, key=lambda p: lack[_style(p)])
+        self._left = [p for p in self._left if p.cluster != best.cluster]
+        self._styles.taken[_style(best)] += 1
+        overall.taken[_style(best)] += 1
+        return best
+
+
+def _limited(drawn: Sequence[Prompt], limit: int, seed: int) -> list[Prompt]:
+    """``limit`` prompts: harmful and harmless in proportion, then suites and categories."""
+    sides = _grouped(drawn, lambda p: p.expects)
+    shares = _apportion({s: len(group) for s, group in sides.items()}, limit, seed)
+    kept: list[Prompt] = []
+    for side, group in sides.items():
+        strata = _grouped(group, lambda p: f"{p.suite}\0{p.category}\0{_kind(p)}")
+        seats = _apportion({s: len(part) for s, part in strata.items()}, shares[side], seed)
+        kept += [p for stratum, part in strata.items() for p in part[: seats[stratum]]]
+    return kept
+
+
+def _apportion(sizes: dict[str, int], seats: int, seed: int) -> dict[str, int]:
+    """One seat for each while they last (largest first), then in proportion (Adams's rule)."""
+    rank = {k: i for i, k in enumerate(stable_order(seed, "seats", [str(k) for k in sizes]))}
+    taken = dict.fromkeys(sizes, 0)
+    for _ in range(min(seats, sum(sizes.values()))):
+        open_to = [k for k in sizes if taken[k] < sizes[k]]
+        unseated = [k for k in open_to if not taken[k]]
+        key = max(
+            unseated or open_to,
+            key=lambda k: (sizes[k] / (taken[k] or 1), -rank[k]),
+        )
+        taken[key] += 1
+    return taken
+
+
+def _grouped(prompts: Iterable[Prompt], key: Callable[[Prompt], K]) -> dict[K, list[Prompt]]:
+    groups: dict[K, list[Prompt]] = {}
+    for p in prompts:
+        groups.setdefault(key(p), []).append(p)
+    return groups

@@ -1,0 +1,336 @@
+"""Every format says the same verdict, holds no live hostile text, and can be read back."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import math
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from html.parser import HTMLParser
+
+import jsonschema
+import pytest
+from junitparser import Error, Failure, JUnitXml, Skipped
+from rich.console import Console
+
+from backslide.core.errors import UsageError
+from backslide.core.records import Audit
+from backslide.report import FORMATS, check_suffix, render
+from backslide.report.jsonout import load_json, render_json, schema
+from backslide.report.junit import render_junit
+from backslide.report.markdown import escape, render_markdown
+from backslide.report.rows import build_rows
+from backslide.report.terminal import render_terminal
+from backslide.report.words import MARKS, outcome_word, verdict_line
+
+Builders = dict[str, Callable[[], Audit]]
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+def terminal(audit: Audit, width: int = 100, encoding: str = "utf-8") -> str:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding)
+    render_terminal(audit, Console(file=stream, width=width))
+    stream.flush()
+    return raw.getvalue().decode(encoding)
+
+
+class Page(HTMLParser):
+    """Checks nesting, and collects tags, attributes and text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: Counter[str] = Counter()
+        self.attributes: list[tuple[str, str, str]] = []
+        self.text: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def test_all_formats_agree_on_the_verdict(audit: Audit) -> None:
+    d, line = audit.decision, verdict_line(audit.decision)
+    assert terminal(audit).rstrip("\n").split("\n")[-1] == line
+    page = Page(render(audit, ".html"))
+    assert ("html", "data-outcome", d.outcome) in page.attributes
+    assert ("html", "data-exit-code", str(d.exit_code)) in page.attributes
+    assert outcome_word(d) in page.text
+    assert load_json(render(audit, ".json")).decision.outcome == d.outcome
+    (suite,) = JUnitXml.fromstring(render(audit, ".xml").encode())
+    properties = {p.name: p.value for p in suite.properties()}
+    assert properties["outcome"] == d.outcome
+    assert properties["exit_code"] == str(d.exit_code)
+    assert properties["verdict"] == line
+    assert next(iter(suite)).is_passed == (d.exit_code == 0)
+    assert render(audit, ".md").startswith(f"## {outcome_word(d)}\n\n{escape(line)}")
+
+
+def test_every_render_is_the_same_twice(audit: Audit) -> None:
+    for suffix in FORMATS:
+        assert render(audit, suffix) == render(audit, suffix)
+        render(audit, suffix).encode("utf-8")
+
+
+def test_an_unknown_extension_lists_the_known_ones(audits: Builders) -> None:
+    with pytest.raises(UsageError) as found:
+        render(audits["deploy"](), ".pdf")
+    assert ".html, .json, .md, .xml" in (found.value.hint or "")
+    with pytest.raises(UsageError, match="no report"):
+        check_suffix("")
+    check_suffix(".HTML")
+
+
+def test_importing_the_room_draws_nothing() -> None:
+    code = "import sys, backslide.report; print(any('matplotlib' in m for m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+# --- HTML ---
+
+
+def test_the_page_is_closed_offline_and_inert(audit: Audit) -> None:
+    text = render(audit, ".html")
+    page = Page(text)
+    live = {"script", "iframe", "object", "embed", "link", "img", "form", "base"}
+    assert not live & set(page.tags)
+    for _, name, value in page.attributes:
+        assert not name.startswith("on")
+        if name in ("href", "src", "xlink:href", "action"):
+            assert value.startswith("#")
+    assert not re.search(r"url\((?!#)", text)
+    assert "@import" not in text
+    policy = [v for t, n, v in page.attributes if t == "meta" and "default-src 'none'" in v]
+    assert len(policy) == 1
+    ids = [v for _, n, v in page.attributes if n == "id"]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_page_names_no_address(audits: Builders) -> None:
+    for name in ("deploy", "block", "thin", "many"):
+        assert not re.search(r"(?:https?:)?//[\w.]", render(audits[name](), ".html"))
+
+
+def test_the_page_never_says_that_a_model_is_harmless(audits: Builders) -> None:
+    for name in ("deploy", "block", "thin", "trial", "awaiting", "accepted"):
+        assert not re.search(r"\bsafe\b", "".join(Page(render(audits[name](), ".html")).text), re.I)
+
+
+def test_the_page_begins_with_the_verdict_then_the_doubts(audit: Audit) -> None:
+    text = render(audit, ".html")
+    order = [text.index(f'<section id="{name}"') for name in
+             ("verdict", "doubts", "plots", "checks", "limits", "answers", "run")]  # fmt: skip
+    assert order == sorted(order)
+
+
+def test_the_page_holds_every_number_of_the_table(audit: Audit) -> None:
+    text = "".join(Page(render(audit, ".html")).text)
+    for row in build_rows(audit):
+        for part in (row.base.value, row.base.count, row.tuned.value, row.tuned.count, row.change,
+                     row.interval, row.relative, row.mark):  # fmt: skip
+            assert part in text
+
+
+def test_answers_are_folded_whole_or_counted(audits: Builders) -> None:
+    page = render(audits["hostile"](), ".html")
+    assert page.count('<details class="fold">') == 2
+    assert "<details open" not in page
+    assert "further characters are in the run directory" in page
+    assert "180," in page
+    assert len(page) < 1_000_000
+
+
+def test_hidden_characters_become_marks_in_the_page(audits: Builders, hostile_text: str) -> None:
+    text = render(audits["hostile"](), ".html")
+    assert not set(text) & set("\x00\x1b\x07\x85\u202e\u202c\u2066\ufffe\ud800")
+    assert "\u27e8U+202E\u27e9" in text
+
+
+# --- terminal ---
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 130, 300])
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1", "cp1252"])
+def test_the_terminal_writes_to_any_stream(audits: Builders, width: int, encoding: str) -> None:
+    for name in ("block", "hostile", "thin"):
+        text = terminal(audits[name](), width, encoding)
+        assert text.rstrip("\n").split("\n")[-1].startswith(outcome_word(audits[name]().decision))
+        assert not set(text) & set("\x1b\x00\x07\u202e")
+        if encoding != "utf-8":
+            assert text.isascii()
+
+
+def test_the_terminal_takes_no_markup_from_names(audits: Builders) -> None:
+    assert "[bold]x[/bold]" in terminal(audits["hostile"](), 300)
+
+
+def test_the_terminal_table_holds_the_numbers(audits: Builders) -> None:
+    audit = audits["block"]()
+    text = terminal(audit, 300)
+    for row in build_rows(audit):
+        for part in (row.base.line, row.tuned.line, row.change, row.interval, row.mark):
+            assert part in text
+
+
+def test_many_good_categories_are_one_line(audits: Builders) -> None:
+    audit = audits["many"]()
+    good = sum(c.severity == "pass" for c in audit.decision.checks)
+    assert f"{good} more are ok" in terminal(audit)
+
+
+def test_colour_only_where_it_is_wanted(audits: Builders) -> None:
+    def colours(**environment: str) -> bool:
+        console = Console(file=io.StringIO(), force_terminal=True, width=90, _environ=environment)
+        render_terminal(audits["block"](), console)
+        assert isinstance(console.file, io.StringIO)
+        return "[31" in console.file.getvalue() or "41m" in console.file.getvalue()
+
+    assert colours(TERM="xterm-256color")
+    assert not colours(TERM="xterm-256color", NO_COLOR="1")
+
+
+# --- JSON ---
+
+
+def test_json_comes_back_the_same(audits: Builders) -> None:
+    for name in set(audits) - {"hostile"}:
+        audit = audits[name]()
+        assert load_json(render_json(audit)) == audit
+
+
+def test_json_of_hostile_text_differs_only_by_lone_surrogates(audits: Builders) -> None:
+    audit = audits["hostile"]()
+    text = render_json(audit)
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", text)
+    back = load_json(text)
+    assert audit.examples[0].tuned_text is not None
+    assert back.examples[0].tuned_text == audit.examples[0].tuned_text.replace("\ud800", "\ufffd")
+
+
+def test_json_follows_its_schema(audit: Audit) -> None:
+    import json
+
+    validator = jsonschema.Draft202012Validator(schema())
+    validator.check_schema(schema())
+    raw = json.loads(render_json(audit))
+    validator.validate(raw)
+    assert list(raw) == sorted(raw)
+    raw["decision"]["surprise"] = 1
+    assert not validator.is_valid(raw)
+
+
+def test_json_holds_no_nan(audits: Builders) -> None:
+    audit = audits["deploy"]()
+    first = audit.comparisons[0]
+    assert first.relative is not None
+    broken = dataclasses.replace(
+        first, relative=dataclasses.replace(first.relative, low=-math.inf), p_worse=math.nan
+    )
+    back = load_json(render_json(dataclasses.replace(audit, comparisons=(broken,))))
+    assert back.comparisons[0].relative is None
+    assert back.comparisons[0].p_worse is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"schema": 1', '"schema": 2'), ('"trial": false', '"trial": "no"'),
+     ('"exit_code": 0', '"exit_code": 0, "more": 1'), ('"outcome": "deploy"', '"outcome": "fine"'),
+     ('"costs"', '"cost"'), ("{", "")],
+)  # fmt: skip
+def test_json_is_read_strictly(audits: Builders, old: str, new: str) -> None:
+    text = render_json(audits["deploy"]())
+    head, tail = text.rsplit(old, 1)
+    with pytest.raises(UsageError):
+        load_json(head + new + tail)
+
+
+# --- JUnit ---
+
+
+def test_junit_counts(audit: Audit) -> None:
+    document = JUnitXml.fromstring(render_junit(audit).encode())
+    (suite,) = document
+    d = audit.decision
+    kinds = Counter(c.severity for c in d.checks)
+    verdict_error = d.exit_code != 0 and d.outcome == "inconclusive"
+    asked = kinds["block"] + kinds["review"] + kinds["acceptance"] if d.exit_code else 0
+    assert suite.errors == kinds["inconclusive"] + verdict_error
+    assert suite.failures == asked + (d.exit_code != 0 and not verdict_error)
+    cases = list(suite)
+    unchecked = [c for c in cases if c.classname == "backslide.not_measured"]
+    assert suite.tests == len(cases) == 1 + len(d.checks) + len(unchecked)
+    found = Counter(type(r) for c in cases for r in c.result)
+    assert (found[Failure], found[Error]) == (suite.failures, suite.errors)
+    assert found[Skipped] == suite.skipped
+
+
+def test_junit_names_the_severity(audits: Builders) -> None:
+    (suite,) = JUnitXml.fromstring(render_junit(audits["block"]()).encode())
+    types = {c.name: c.result[0].type for c in suite if c.result}
+    assert types["refusal: privacy"] == "block"
+    assert types["refusal: sexual_content"] == "review"
+    assert types["refusal: disinformation"] == "inconclusive"
+
+
+def test_junit_does_not_tell_a_missing_number_twice(audits: Builders) -> None:
+    (suite,) = JUnitXml.fromstring(render_junit(audits["deploy"]()).encode())
+    edge = [c for c in suite if "edge cases" in c.name]
+    assert len(edge) == 1
+    assert isinstance(edge[0].result[0], Skipped)
+    assert not [c for c in suite if c.classname == "backslide.not_measured"]
+
+
+def test_junit_of_an_accepted_risk_passes(audits: Builders) -> None:
+    (suite,) = JUnitXml.fromstring(render_junit(audits["accepted"]()).encode())
+    assert (suite.failures, suite.errors) == (0, 0)
+
+
+# --- Markdown ---
+
+
+def test_markdown_table_has_six_cells_in_every_row(audit: Audit) -> None:
+    lines = [line for line in render_markdown(audit).split("\n") if line.startswith("|")]
+    assert len(lines) == 2 + len(build_rows(audit)) + (audit.noise is not None)
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {7}
+
+
+def test_markdown_holds_no_live_markup(audits: Builders) -> None:
+    text = render_markdown(audits["hostile"]())
+    assert "<" not in text.replace("<!-- -->", "")
+    assert not re.search(r"(?<!\\)`", text)
+    assert not set(text) & set("\x1b\x00\x07\u202e\ud800")
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [("a|b", "a\\|b"), ("`x`", "\\`x\\`"), ("<b>", "&lt;b&gt;"), ("@all", "&#64;<!-- -->all"),
+     ("https://x.y", "https&#58;//x.y"), ("www.x.y", "www&#46;x.y"), ("[a](b)", "\\[a\\](b)"),
+     ("- x", "\\- x"), ("1. x", "1<!-- -->. x"), ("a\n\n# b", "a \\# b"), ("\\", "\\\\")],
+)  # fmt: skip
+def test_markdown_escape(text: str, safe: str) -> None:
+    assert escape(text) == safe
+
+
+def test_marks_are_words_not_colours() -> None:
+    assert len(set(MARKS.values())) == len(MARKS)
