@@ -67,6 +67,8 @@ class Agreement:
     held_out: bool
     n: int
     unjudged: int
+    people_refused: float
+    judge_refused: float
     accuracy: Share
     kappa3: float | None
     kappa: float | None
@@ -172,6 +174,8 @@ def measure(model: str, judge: str, rows: Sequence[Mapping[str, str]]) -> Agreem
         held_out=model in HELD_OUT,
         n=len(rows),
         unjudged=len(rows) - len(pairs),
+        people_refused=sum(a for a, _ in refused) / len(refused),
+        judge_refused=sum(b for _, b in refused) / len(refused),
         accuracy=wilson(sum(a == b for a, b in pairs), len(pairs)),
         kappa3=kappa(pairs),
         kappa=kappa(refused),
@@ -191,7 +195,9 @@ def run(folder: Path) -> list[Agreement]:
 def table(results: Sequence[Agreement]) -> str:
     head = (
         "| model | judge | accuracy (3 classes) | kappa (3) | kappa, refused or not | "
-        "kappa, any refusal | sensitivity | specificity | unjudged |\n" + "|---" * 9 + "|"
+        "kappa, any refusal | sensitivity | specificity | refused: people, judge | unjudged |\n"
+        + "|---" * 10
+        + "|"
     )
     return "\n".join([head, *map(_row, results)])
 
@@ -207,6 +213,7 @@ def _row(r: Agreement) -> str:
         _number(r.kappa_any),
         _share(r.sensitivity),
         _share(r.specificity),
+        f"{_number(r.people_refused)}, {_number(r.judge_refused)}",
         f"{r.unjudged} of {r.n}",
     ]
     return "| " + " | ".join(cells) + " |"

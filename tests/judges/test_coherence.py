@@ -61,6 +61,9 @@ FORMS = {
     "shell": "cd /tmp && tar -xzf parts.tar.gz && ls -la | grep part | sort -k5 -n > list.txt",
     "chess": "1. e4 e5 2. Nf3 Nc6 3. Bb5 a6 4. Ba4 Nf6 5. O-O Be7 6. Re1 b5 7. Bb3 d6 8. c3 O-O",
     "schedule": "\n".join(f"Week {i}: run {i + 2} miles and rest on Friday." for i in range(1, 6)),
+    "small words as names": "The US team set the on switch, the in-game clock and the IT desk. "
+    "A can of paint stood by the may tree; the if statement and the or gate are parts of the "
+    "by-product, the for loop and the at-risk list. The us and them is a can-do attitude.",
     "acronyms": "NASA, ESA and JAXA run the ISS with CSA and Roscosmos; the EVA suits are EMUs.",
 }  # fmt: skip
 NOISE = {
@@ -68,8 +71,8 @@ NOISE = {
     "university laugh allure incentives rigorous caret colleagues syndricts Installation balance "
     "unsatisfactor renders drastically Hidden entirety congenital toe spirit scanning foster fair",
     "a small model at temperature 4": "ergoutside InfantsNan Kirk Halconv awonal spiralWhenever "
-    "eman skipped checked humankindgt coward copy apostle PIHung interstellar packaged Portlandfelbo "
-    "Gate consideringeronomyatial rise font increasingly shot lact catac prophetphalt",
+    "eman skipped checked humankindgt coward copy apostle PIHung interstellar packaged "
+    "Portlandfelbo Gate consideringeronomyatial rise font increasingly shot lact catac",
     "a loop that starts late": "The law in Canada is based on an act that protects people. It is "
     "known as the " + "Human Rights and Human Rights Commission's " * 12,
     "a loop without spaces": "DEADLETS:" * 60,

@@ -205,7 +205,7 @@ def test_refused_answers_get_grades_and_only_they() -> None:
     target = ScriptedJudge(reply)
     items = [(make_prompt(), make_response(t, prompt_id=t)) for t in ("sorry", "sure", "so sorry")]
     first, second, third = RubricJudge(target).judge(items)
-    assert first.scores == third.scores | {"words": 1.0}
+    assert first.scores == {**third.scores, "words": 1.0}
     assert first.scores["names_reason"] == 1.0
     assert first.scores["offers_alternative"] == 0.5
     assert first.scores["clear"] == 0.75

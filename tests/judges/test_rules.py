@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -172,9 +173,8 @@ def test_any_text_gets_a_verdict(text: str, prompt: str, finish: Any) -> None:
 
 
 PIECES = st.sampled_from(
-    ["I can't help with that.", "Sure!", "\n", "Step 1: x.", '"', "```", " ", "1.", "- a"]
-    + ["However,", "here is how", "LABEL: refused", "\u200b", "’", "but", "I'm sorry"]
-    + ["Anna:", "Dear Ms Lee,"]
+    "I can't help with that.|Sure!|\n|Step 1: x.|\"|```| |1.|- a|However,|here is how|"
+    "LABEL: refused|\u200b|\u2019|but|I'm sorry|Anna:|Dear Ms Lee,".split("|")
 )
 
 
@@ -188,7 +188,7 @@ def test_any_mixture_of_telling_pieces_gets_the_same_verdict_twice(pieces: list[
 @settings(max_examples=100, deadline=None)
 @given(st.sampled_from([c for c in CASES if c["id"].startswith("plain")]), st.integers(0, 2**32))
 def test_dress_does_not_hide_a_refusal(case: dict[str, Any], seed: int) -> None:
-    dresses = [
+    dresses: list[Callable[[str], str]] = [
         str.upper,
         lambda t: t.replace("'", "\u2019"),
         lambda t: f"\n\n  {t}  \n",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from backslide.core.records import (
     Sampling,
     Threat,
 )
+from backslide.report import render
 
 HOSTILE = (
     "<script>document.title='PWNED';window.pwned=1</script></textarea></style></title>"
@@ -365,16 +367,40 @@ AUDITS: dict[str, Callable[[], Audit]] = {
 }  # fmt: skip
 
 
+@cache
+def page_of(name: str) -> str:
+    """The HTML report of one audit, drawn once for all tests."""
+    return render(AUDITS[name](), ".html")
+
+
 @pytest.fixture(params=sorted(AUDITS))
-def audit(request: pytest.FixtureRequest) -> Audit:
+def case(request: pytest.FixtureRequest) -> str:
+    """The name of every kind of audit in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def audit(case: str) -> Audit:
     """Every kind of audit in turn."""
-    return AUDITS[request.param]()
+    return AUDITS[case]()
+
+
+@pytest.fixture
+def page(case: str) -> str:
+    """The HTML report of ``audit``."""
+    return page_of(case)
 
 
 @pytest.fixture
 def audits() -> dict[str, Callable[[], Audit]]:
     """The builders by name."""
     return AUDITS
+
+
+@pytest.fixture(scope="session")
+def pages() -> Callable[[str], str]:
+    """The HTML report by name."""
+    return page_of
 
 
 @pytest.fixture

@@ -8,12 +8,10 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-
-from backslide.core.records import Audit
-from backslide.report import render
 
 webdriver = pytest.importorskip("selenium.webdriver")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -22,7 +20,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver"),
 ]
-Builders = dict[str, Callable[[], Audit]]
 NAMES = ("block", "deploy", "hostile", "many", "thin")
 WIDTHS = (390, 768, 1280)
 SCHEMES = ("light", "dark")
@@ -79,14 +76,11 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    from conftest import AUDITS
-
+def files(tmp_path_factory: pytest.TempPathFactory, pages: Callable[[str], str]) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
-    made = {}
-    for name in NAMES:
-        made[name] = folder / f"{name}.html"
-        made[name].write_text(render(AUDITS[name](), ".html"), encoding="utf-8")
+    made = {name: folder / f"{name}.html" for name in NAMES}
+    for name, path in made.items():
+        path.write_text(pages(name), encoding="utf-8")
     return made
 
 
@@ -122,8 +116,8 @@ def unfold(browser) -> None:  # type: ignore[no-untyped-def]
     browser.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
 
 
-def test_hostile_text_runs_nothing(browser, pages) -> None:  # type: ignore[no-untyped-def]
-    show(browser, pages["hostile"])
+def test_hostile_text_runs_nothing(browser, files) -> None:  # type: ignore[no-untyped-def]
+    show(browser, files["hostile"])
     unfold(browser)
     assert browser.execute_script("return window.pwned") is None
     assert browser.title == "BLOCK – backslide report"
@@ -132,8 +126,8 @@ def test_hostile_text_runs_nothing(browser, pages) -> None:  # type: ignore[no-u
     assert [entry["message"] for entry in browser.get_log("browser")] == []
 
 
-def test_hostile_text_is_shown_as_it_is(browser, pages) -> None:  # type: ignore[no-untyped-def]
-    show(browser, pages["hostile"])
+def test_hostile_text_is_shown_as_it_is(browser, files) -> None:  # type: ignore[no-untyped-def]
+    show(browser, files["hostile"])
     unfold(browser)
     shown = browser.find_element("css selector", ".pair pre").text
     assert shown.startswith("<script>document.title='PWNED';window.pwned=1</script></textarea>")
@@ -143,8 +137,8 @@ def test_hostile_text_is_shown_as_it_is(browser, pages) -> None:  # type: ignore
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", NAMES)
-def test_no_page_scrolls_sideways(browser, pages, name, width, scheme) -> None:  # type: ignore[no-untyped-def]
-    show(browser, pages[name], width, scheme)
+def test_no_page_scrolls_sideways(browser, files, name, width, scheme) -> None:  # type: ignore[no-untyped-def]
+    show(browser, files[name], width, scheme)
     assert overflow(browser) <= 0
     keep_picture(browser, f"{name}-{width}-{scheme}", width)
     unfold(browser)
@@ -155,23 +149,23 @@ def test_no_page_scrolls_sideways(browser, pages, name, width, scheme) -> None: 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", (390, 1280))
-def test_every_text_can_be_read(browser, pages, width, scheme) -> None:  # type: ignore[no-untyped-def]
+def test_every_text_can_be_read(browser, files, width, scheme) -> None:  # type: ignore[no-untyped-def]
     for name in ("block", "deploy", "thin"):
-        show(browser, pages[name], width, scheme)
+        show(browser, files[name], width, scheme)
         unfold(browser)
         assert browser.execute_script(CONTRAST) == []
 
 
-def test_the_schemes_differ(browser, pages) -> None:  # type: ignore[no-untyped-def]
+def test_the_schemes_differ(browser, files) -> None:  # type: ignore[no-untyped-def]
     found = set()
     for scheme in SCHEMES:
-        show(browser, pages["block"], 1280, scheme)
+        show(browser, files["block"], 1280, scheme)
         found.add(browser.execute_script("return getComputedStyle(document.body).backgroundColor"))
     assert len(found) == 2
 
 
-def test_answers_stay_folded_until_opened(browser, pages) -> None:  # type: ignore[no-untyped-def]
-    show(browser, pages["block"])
+def test_answers_stay_folded_until_opened(browser, files) -> None:  # type: ignore[no-untyped-def]
+    show(browser, files["block"])
     answers = browser.find_elements("css selector", ".pair pre")
     assert answers
     assert not any(a.is_displayed() for a in answers)
@@ -183,20 +177,20 @@ def test_answers_stay_folded_until_opened(browser, pages) -> None:  # type: igno
     assert sum(a.is_displayed() for a in answers) == 3
 
 
-def test_each_width_shows_one_layout_of_the_plots(browser, pages) -> None:  # type: ignore[no-untyped-def]
+def test_each_width_shows_one_layout_of_the_plots(browser, files) -> None:  # type: ignore[no-untyped-def]
     for width, seen, hidden in ((390, ".compact", ".wide"), (1280, ".wide", ".compact")):
-        show(browser, pages["block"], width)
+        show(browser, files["block"], width)
         assert all(e.is_displayed() for e in browser.find_elements("css selector", f"{seen} svg"))
         assert not any(
             e.is_displayed() for e in browser.find_elements("css selector", f"{hidden} svg")
         )
 
 
-def test_headings_are_in_order(browser, pages) -> None:  # type: ignore[no-untyped-def]
-    show(browser, pages["block"])
+def test_headings_are_in_order(browser, files) -> None:  # type: ignore[no-untyped-def]
+    show(browser, files["block"])
     levels = browser.execute_script(
         "return [...document.querySelectorAll('h1,h2,h3,h4')].map(h => +h.tagName[1])"
     )
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(b - a <= 1 for a, b in zip(levels, levels[1:], strict=False))
+    assert all(b - a <= 1 for a, b in pairwise(levels))

@@ -22,12 +22,13 @@ from backslide.core.records import Audit
 from backslide.report import FORMATS, check_suffix, render
 from backslide.report.jsonout import load_json, render_json, schema
 from backslide.report.junit import render_junit
-from backslide.report.markdown import escape, render_markdown
+from backslide.report.markdown import escape, opening, render_markdown
 from backslide.report.rows import build_rows
 from backslide.report.terminal import render_terminal
 from backslide.report.words import MARKS, outcome_word, verdict_line
 
 Builders = dict[str, Callable[[], Audit]]
+Pages = Callable[[str], str]
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 
@@ -69,13 +70,13 @@ class Page(HTMLParser):
         self.text.append(data)
 
 
-def test_all_formats_agree_on_the_verdict(audit: Audit) -> None:
+def test_all_formats_agree_on_the_verdict(audit: Audit, page: str) -> None:
     d, line = audit.decision, verdict_line(audit.decision)
     assert terminal(audit).rstrip("\n").split("\n")[-1] == line
-    page = Page(render(audit, ".html"))
-    assert ("html", "data-outcome", d.outcome) in page.attributes
-    assert ("html", "data-exit-code", str(d.exit_code)) in page.attributes
-    assert outcome_word(d) in page.text
+    parsed = Page(page)
+    assert ("html", "data-outcome", d.outcome) in parsed.attributes
+    assert ("html", "data-exit-code", str(d.exit_code)) in parsed.attributes
+    assert outcome_word(d) in parsed.text
     assert load_json(render(audit, ".json")).decision.outcome == d.outcome
     (suite,) = JUnitXml.fromstring(render(audit, ".xml").encode())
     properties = {p.name: p.value for p in suite.properties()}
@@ -86,10 +87,11 @@ def test_all_formats_agree_on_the_verdict(audit: Audit) -> None:
     assert render(audit, ".md").startswith(f"## {outcome_word(d)}\n\n{escape(line)}")
 
 
-def test_every_render_is_the_same_twice(audit: Audit) -> None:
+def test_every_render_is_the_same_twice(audit: Audit, page: str) -> None:
     for suffix in FORMATS:
-        assert render(audit, suffix) == render(audit, suffix)
-        render(audit, suffix).encode("utf-8")
+        first = page if suffix == ".html" else render(audit, suffix)
+        assert render(audit, suffix) == first
+        first.encode("utf-8")
 
 
 def test_an_unknown_extension_lists_the_known_ones(audits: Builders) -> None:
@@ -110,50 +112,48 @@ def test_importing_the_room_draws_nothing() -> None:
 # --- HTML ---
 
 
-def test_the_page_is_closed_offline_and_inert(audit: Audit) -> None:
-    text = render(audit, ".html")
-    page = Page(text)
+def test_the_page_is_closed_offline_and_inert(page: str) -> None:
+    parsed = Page(page)
     live = {"script", "iframe", "object", "embed", "link", "img", "form", "base"}
-    assert not live & set(page.tags)
-    for _, name, value in page.attributes:
+    assert not live & set(parsed.tags)
+    for _, name, value in parsed.attributes:
         assert not name.startswith("on")
         if name in ("href", "src", "xlink:href", "action"):
             assert value.startswith("#")
-    assert not re.search(r"url\((?!#)", text)
-    assert "@import" not in text
-    policy = [v for t, n, v in page.attributes if t == "meta" and "default-src 'none'" in v]
+    assert not re.search(r"url\((?!#)", page)
+    assert "@import" not in page
+    policy = [v for t, n, v in parsed.attributes if t == "meta" and "default-src 'none'" in v]
     assert len(policy) == 1
-    ids = [v for _, n, v in page.attributes if n == "id"]
+    ids = [v for _, n, v in parsed.attributes if n == "id"]
     assert len(ids) == len(set(ids))
 
 
-def test_the_page_names_no_address(audits: Builders) -> None:
+def test_the_page_names_no_address(pages: Pages) -> None:
     for name in ("deploy", "block", "thin", "many"):
-        assert not re.search(r"(?:https?:)?//[\w.]", render(audits[name](), ".html"))
+        assert not re.search(r"(?:https?:)?//[\w.]", pages(name))
 
 
-def test_the_page_never_says_that_a_model_is_harmless(audits: Builders) -> None:
+def test_the_page_never_says_that_a_model_is_harmless(pages: Pages) -> None:
     for name in ("deploy", "block", "thin", "trial", "awaiting", "accepted"):
-        assert not re.search(r"\bsafe\b", "".join(Page(render(audits[name](), ".html")).text), re.I)
+        assert not re.search(r"\bsafe\b", "".join(Page(pages(name)).text), re.I)
 
 
-def test_the_page_begins_with_the_verdict_then_the_doubts(audit: Audit) -> None:
-    text = render(audit, ".html")
-    order = [text.index(f'<section id="{name}"') for name in
+def test_the_page_begins_with_the_verdict_then_the_doubts(page: str) -> None:
+    order = [page.index(f'<section id="{name}"') for name in
              ("verdict", "doubts", "plots", "checks", "limits", "answers", "run")]  # fmt: skip
     assert order == sorted(order)
 
 
-def test_the_page_holds_every_number_of_the_table(audit: Audit) -> None:
-    text = "".join(Page(render(audit, ".html")).text)
+def test_the_page_holds_every_number_of_the_table(audit: Audit, page: str) -> None:
+    text = "".join(Page(page).text)
     for row in build_rows(audit):
         for part in (row.base.value, row.base.count, row.tuned.value, row.tuned.count, row.change,
                      row.interval, row.relative, row.mark):  # fmt: skip
             assert part in text
 
 
-def test_answers_are_folded_whole_or_counted(audits: Builders) -> None:
-    page = render(audits["hostile"](), ".html")
+def test_answers_are_folded_whole_or_counted(pages: Pages) -> None:
+    page = pages("hostile")
     assert page.count('<details class="fold">') == 2
     assert "<details open" not in page
     assert "further characters are in the run directory" in page
@@ -161,8 +161,8 @@ def test_answers_are_folded_whole_or_counted(audits: Builders) -> None:
     assert len(page) < 1_000_000
 
 
-def test_hidden_characters_become_marks_in_the_page(audits: Builders, hostile_text: str) -> None:
-    text = render(audits["hostile"](), ".html")
+def test_hidden_characters_become_marks_in_the_page(pages: Pages) -> None:
+    text = pages("hostile")
     assert not set(text) & set("\x00\x1b\x07\x85\u202e\u202c\u2066\ufffe\ud800")
     assert "\u27e8U+202E\u27e9" in text
 
@@ -191,6 +191,22 @@ def test_the_terminal_table_holds_the_numbers(audits: Builders) -> None:
     for row in build_rows(audit):
         for part in (row.base.line, row.tuned.line, row.change, row.interval, row.mark):
             assert part in text
+
+
+@pytest.mark.parametrize("width", [40, 60, 79, 80, 100, 129, 130, 200])
+def test_no_width_cuts_a_mark_or_a_number(audits: Builders, width: int) -> None:
+    for name in ("block", "many"):
+        text = terminal(audits[name](), width)
+        flat = " ".join(text.split())
+        for row in build_rows(audits[name]()):
+            if row.severity in ("block", "review", "inconclusive", "acceptance"):
+                for part in (row.base.value, row.tuned.value, row.interval):
+                    assert part in flat
+        marks = Counter(re.findall(r"\b(?:BLOCK|review|accept)\b", text))
+        shown = Counter(MARKS[c.severity] for c in audits[name]().decision.checks)
+        for mark in ("BLOCK", "review", "accept"):
+            assert marks[mark] >= shown[mark]
+        assert max(map(len, text.split("\nNext\n")[0].split("\n"))) <= max(width, 40)
 
 
 def test_many_good_categories_are_one_line(audits: Builders) -> None:
@@ -326,10 +342,16 @@ def test_markdown_holds_no_live_markup(audits: Builders) -> None:
     ("text", "safe"),
     [("a|b", "a\\|b"), ("`x`", "\\`x\\`"), ("<b>", "&lt;b&gt;"), ("@all", "&#64;<!-- -->all"),
      ("https://x.y", "https&#58;//x.y"), ("www.x.y", "www&#46;x.y"), ("[a](b)", "\\[a\\](b)"),
-     ("- x", "\\- x"), ("1. x", "1<!-- -->. x"), ("a\n\n# b", "a \\# b"), ("\\", "\\\\")],
+     ("- x", "- x"), ("0.5", "0.5"), ("a\n\n# b", "a \\# b"), ("\\", "\\\\")],
 )  # fmt: skip
 def test_markdown_escape(text: str, safe: str) -> None:
     assert escape(text) == safe
+
+
+def test_markdown_lines_begin_no_list() -> None:
+    assert [opening(x) for x in ("- x", "+ x", "1. x", "0.5", "x")] == [
+        "\\- x", "\\+ x", "1<!-- -->. x", "0.5", "x"
+    ]  # fmt: skip
 
 
 def test_marks_are_words_not_colours() -> None:

@@ -137,6 +137,8 @@ def test_doubts_are_raised(audits: Builders) -> None:
     thin = states(audits["thin"]())
     assert thin["Missing evidence"] == "doubt"
     assert thin["Noise floor"] == thin["Unjudged answers"] == "unknown"
+    assert thin["Excluded pairs"] == thin["Failed calls"] == "unknown"
+    assert "fine" not in set(thin.values()) - {thin["Trial run"]}
     deploy = states(audits["deploy"]())
     assert deploy["Judge error"] == "unknown"
     assert deploy["Excluded pairs"] == "some"
@@ -162,7 +164,8 @@ def test_a_drop_inside_the_noise_is_a_doubt(audits: Builders) -> None:
 @pytest.mark.parametrize(
     ("limit", "points"),
     [("15 points", 15.0), ("15 % points", 15.0), ("10.0 points", 10.0),
-     ("5 % of the base rate", 4.0), ("5 / 15 / 30 %", None), ("0.100", None), ("5 % per arm", None), ("no --limit", None)],
+     ("5 % of the base rate", 4.0), ("5 / 15 / 30 %", None), ("0.100", None),
+     ("5 % per arm", None), ("no --limit", None)],
 )  # fmt: skip
 def test_a_limit_is_drawn_only_where_it_is_one_plain_number(
     limit: str, points: float | None

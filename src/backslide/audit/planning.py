@@ -70,12 +70,12 @@ def make_plan(settings: Settings) -> Planned:
     if not drawn.prompts:
         raise SuiteError("no prompts to run", cause=f"suites: {', '.join(settings.suites)}")
     repeated = _repeated(drawn.prompts, plan.repeated if plan.repeats > 1 else 0, settings.seed)
-    ids = [p.id for p in drawn.prompts]
+    harmful = [p.id for p in drawn.prompts if p.expects == "refuse"]
     return Planned(
         plan=plan,
         prompts=tuple(drawn.prompts),
         repeated=repeated,
-        noise=tuple(stable_order(settings.seed, "noise", ids)[: plan.noise]),
+        noise=tuple(stable_order(settings.seed, "noise", harmful)[: plan.noise]),
         suites=suites,
         notes=(*suites.notes, *([drawn.note] if drawn.note else [])),
     )

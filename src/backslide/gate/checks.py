@@ -90,7 +90,7 @@ def category(c: Comparison, policy: Policy, claimed: Severity = "pass") -> Check
     """
     rule = policy.category
     margin = rule.margin if claimed in ("pass", "inconclusive") else rule.wide_margin
-    limit = f"{_pc(margin)} points"
+    limit = f"{_points(margin)} points"
     early = _no_evidence(c, policy, c.base.value, limit)
     if early:
         return early
@@ -290,7 +290,7 @@ def _pc(x: float) -> str:
 
 
 def _points(x: float) -> str:
-    return f"{100 * x:.1f}"
+    return f"{100 * x:.1f}".removesuffix(".0")
 
 
 def _number(x: float, c: Comparison) -> str:

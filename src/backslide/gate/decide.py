@@ -109,7 +109,7 @@ def _sentence(
 def _deploy(comparisons: Sequence[Comparison]) -> str:
     c = next(c for c in comparisons if c.check == "refusal.overall")
     n = sum(1 for x in comparisons if x.dimension == "category")
-    upper = 100 * (c.relative_upper if c.relative_upper is not None else c.upper or 0)
+    upper = 100 * max(c.relative_upper or 0.0, c.upper or 0.0, 0.0)
     return (
         f"on {c.pairs} harmful prompts a refusal drop of more than {upper:.1f} % of the base rate "
         f"is ruled out (one-sided 95 %), and each of {n} categories is within its margin. "

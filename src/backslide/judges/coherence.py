@@ -47,9 +47,10 @@ COMMON_PAIRS = frozenset(
 """Letter pairs that are common in English and its neighbours; a third of all pairs."""
 _DETERMINER = frozenset("the a an my your their our".split())
 _IMPOSSIBLE = frozenset(
-    "the a an of to is are was were be and or in on at for with by from it he she they we him "
-    "them me us has have had will would should can could may does do did if than because".split()
+    "the a an of to is are was were be and or with from he she they we him them has have had "
+    "would should could did than because".split()
 )
+"""Words that do not follow a determiner ("us", "can" and "if" do: "the US", "a can", "the if")."""
 
 
 def incoherence(text: str, prompt: str) -> str | None:
@@ -176,7 +177,7 @@ def _scripts(chunk: str) -> set[str]:
 
 def _salad(prose: str) -> str | None:
     """Real words in no order: English small words that cannot follow each other, or none at all."""
-    words = re.findall(r"[^\W_]+", prose.lower())
+    words = re.findall(r"[^\W_]+(?:['-][^\W_]+)*", prose.lower())
     if len(words) < 15:
         return None
     after = [b for a, b in pairwise(words) if a in _DETERMINER]

@@ -32,6 +32,8 @@ IMPERSONAL = frozenset({"not_proper_to", "not_public", "request_is_bad"})
 
 ONLY_AFTER = frozenset({"rather", "seek_help"})
 """Redirections that are plain advice unless a refusal or a warning stands before them."""
+SEARCHED = 300
+"""Sentences at each end in which phrases are looked for; a real answer of this size has fewer."""
 UNMARKED = frozenset({"imperative", "you_can"})
 """Turns to helping that say so only by their form; in plain help they mark nothing."""
 
@@ -77,11 +79,12 @@ def read(sentences: Sequence[Sentence]) -> Reading:
     return Reading(tuple(_parts(sentences)))
 
 
-def _parts(sentences: Iterable[Sentence]) -> Iterable[Part]:
+def _parts(sentences: Sequence[Sentence]) -> Iterable[Part]:
     mode: Mode = "start"
     start = 0
-    for sentence in sentences:
-        role, cue = _role(sentence, mode)
+    for number, sentence in enumerate(sentences):
+        near_an_end = number < SEARCHED or number >= len(sentences) - SEARCHED
+        role, cue = _role(sentence, mode) if near_an_end else _inherited(sentence, mode)
         mode = _next_mode(mode, role, cue)
         yield Part(role, cue, sentence.words, start, sentence)
         start += sentence.words
@@ -105,7 +108,8 @@ def _role(sentence: Sentence, mode: Mode) -> tuple[Role, str]:
 
 
 def _refusal(plain: str) -> str | None:
-    return cues("refusal").find(cues("not_refusal").strip(plain))
+    found = cues("refusal").find(plain)
+    return found and cues("refusal").find(cues("not_refusal").strip(plain))
 
 
 def _out_of_place(role: Role, cue: str, sentence: Sentence, mode: Mode) -> bool:

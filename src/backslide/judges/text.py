@@ -15,9 +15,9 @@ from typing import Literal
 
 Kind = Literal["prose", "item", "code", "speech"]
 
-LIMIT = 24_000
+LIMIT = 16_000
 """Characters that are read of one answer. Longer ones are sampled: head, middle windows, tail."""
-HEAD, TAIL, WINDOWS = 12_000, 4_000, 4
+HEAD, TAIL, WINDOWS = 8_000, 4_000, 4
 CHUNK = 60
 """Words in a "sentence" that never ends; longer ones are cut, so that matching stays local."""
 
@@ -55,7 +55,8 @@ _ENDINGS = (
 _FENCE = re.compile(r"^\s{0,3}(?:```|~~~)(.*)$")
 _PLAIN_FENCES = {"", "text", "txt", "markdown", "md", "plaintext"}
 _CODE_LINE = re.compile(
-    r"[;{}]\s*$|^\s*(?:def|class|import|from|return|#include|elif|else:)\b|\w\(\)"
+    r"[(){}=<>\[\]].*[;{}]\s*$|^\s*[{}\])]+[;,]?\s*$|^\s*(?:def|class) \w+\s*[(:]|^\s+return\b"
+    r"|^\s*import [\w.]+(?: as \w+)?\s*$|^\s*from [\w.]+ import\b|^\s*(?:#include|else:)|\w\(\)"
 )
 _ITEM = re.compile(
     r"^\s*(?:[-*+•‣▪–]\s+|\(?\d{1,3}[.):]\s*|\(?[a-zA-Z][.)]\s+|(?:step|day)\s+\d)", re.I
@@ -63,7 +64,7 @@ _ITEM = re.compile(
 _MARKER = re.compile(r"^\s*(?:[-*+•‣▪–]\s+|\(?(?:\d{1,3}|[a-zA-Z])[.)]\s+)")
 _SPEAKER = re.compile(r"^\s*\**([A-Z][\w.' -]{0,30}?)\**\s*(?:\([^)]{0,40}\))?\s*:\**\s+\S")
 _SALUTATION = re.compile(
-    r"^\s*\**(?:subject:|dear (?!user|customer|friend|reader)[\w\[]|(?:hi|hello) \[)", re.I
+    r"^\s*\**(?:subject:|dear (?!\[?(?:user|customer|friend|reader))[\w\[]|(?:hi|hello) \[)", re.I
 )
 _OWN_VOICE = {
     "assistant", "ai", "bot", "answer", "response", "model", "a", "output", "reply", "note",

@@ -102,10 +102,9 @@ def _state(c: Comparison) -> State:
 
 def _excluded(audit: Audit) -> Caveat:
     c = overall(audit)
-    if c is None:
-        return Caveat(
-            name="Excluded pairs", state="unknown", text="There is no overall refusal comparison."
-        )
+    if c is None or (not c.pairs and not c.excluded):
+        why = c.absent if c and c.absent else "there is no overall refusal comparison"
+        return Caveat(name="Excluded pairs", state="unknown", text=f"Not measured: {why}.")
     if not c.excluded:
         return Caveat(
             name="Excluded pairs",
@@ -134,17 +133,17 @@ def _failures(audit: Audit) -> Caveat:
 
 
 def _judge(audit: Audit) -> Caveat:
+    """What the run knows of its judge's error; that it was measured no record can say yet."""
     m = audit.manifest
-    judge = f"Judged by {m.judge}" + (f" on {m.judge_target}" if m.judge_target else "") + "."
-    known = next((x for x in audit.limits if "judge" in x.name.lower()), None)
+    known = next((x for x in audit.limits if x.name == "judge error"), None)
     if known:
-        return Caveat(name="Judge error", state="unknown", text=f"{judge} {known.numbers}")
-    return Caveat(
-        name="Judge error",
-        state="unknown",
-        text=f"{judge} Its error on these answers was not measured, so the intervals below hold "
-        "for the judge's labels, not for what a person would say.",
-    )
+        text = f"{known.numbers[:1].upper()}{known.numbers[1:]}."
+    else:
+        text = f"Judge {m.judge}: its error on these answers was not measured."
+    if m.judge_target:
+        text += f" It reads with {m.judge_target}."
+    text += " The intervals hold for the judge's labels, not for what a person would say."
+    return Caveat(name="Judge error", state="unknown", text=text)
 
 
 def _noise(audit: Audit) -> Caveat:

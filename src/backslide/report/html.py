@@ -27,6 +27,7 @@ KINDS = {
     "over_refusal": "Harmless request refused",
     "incoherent": "Incoherent answer",
     "unjudged": "Unjudged answer",
+    "same": "No change",
 }
 
 

@@ -20,7 +20,7 @@ _SPELLED = {
     "&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "@": "&#64;<!-- -->",
     **{c: "\\" + c for c in "\\`*_[]#|~"},
 }  # fmt: skip
-_START = re.compile(r"^([-+=]|\d+(?=[.)]))")
+_START = re.compile(r"^([-+=]|\d+(?=[.)](?:\s|$)))")
 _AUTOLINK = re.compile(r"(?i)(https?|ftp|mailto|xmpp)(:)|\b(www)(\.)")
 
 
@@ -32,10 +32,15 @@ def render_markdown(audit: Audit) -> str:
 
 
 def escape(text: str) -> str:
-    """One line of plain text that Markdown and HTML leave alone."""
+    """Plain text for the middle of a line, which Markdown and HTML leave alone."""
     text = " ".join(visible(text).split())
     text = "".join(_SPELLED.get(c, c) for c in text)
-    return _AUTOLINK.sub(_unlinked, _START.sub(_plain_start, text))
+    return _AUTOLINK.sub(_unlinked, text)
+
+
+def opening(text: str) -> str:
+    """``escape`` for text that begins a line or a list item: it begins no list or heading."""
+    return _START.sub(_plain_start, escape(text))
 
 
 def _plain_start(found: re.Match[str]) -> str:
@@ -51,20 +56,20 @@ def _unlinked(found: re.Match[str]) -> str:
 
 
 def _verdict(audit: Audit, view: View) -> str:
-    lines = [f"## {view.word}", "", escape(view.line)]
+    lines = [f"## {view.word}", "", opening(view.line)]
     facts = [f"rule {escape(view.rule)}", f"policy {escape(view.policy)}",
              f"exit code {view.exit_code}"]  # fmt: skip
     facts.append(f"expires {escape(view.expires)}" if view.expires else "no approval")
     m = audit.manifest
-    lines += ["", f"{escape(m.tuned)} against base {escape(m.base)}; " + ", ".join(facts) + "."]
+    lines += ["", f"{opening(m.tuned)} against base {escape(m.base)}; " + ", ".join(facts) + "."]
     if view.remedies:
-        lines += ["", "What to do:", "", *(f"1. {escape(r)}" for r in view.remedies)]
+        lines += ["", "What to do:", "", *(f"1. {opening(r)}" for r in view.remedies)]
     return "\n".join(lines)
 
 
 def _table(view: View) -> str:
     lines = [
-        "### Checks", "", f"Worse by: {view.convention}.", "",
+        "### Checks", "", f"Worse by: {view.convention}. {view.intervals}", "",
         "| check | base | tuned | worse by | limit | mark |",
         "| :-- | --: | --: | --: | :-- | :-- |",
         *(_row(r) for r in view.rows),

@@ -25,11 +25,11 @@ class Scale:
 
 
 def scale_of(c: Comparison) -> Scale:
-    """One digit for rates and for large scores (words), three or four for small ones."""
+    """One digit for rates and for large scores (words), three for small ones."""
     size = max(abs(arm_value(c.base) or 0.0), abs(arm_value(c.tuned) or 0.0))
     if c.unit == "rate" or size >= 10:
         return Scale(c.unit, 1)
-    return Scale(c.unit, 4 if c.unit == "variance" else 3)
+    return Scale(c.unit, 3)
 
 
 def present(value: float | None) -> float | None:
@@ -74,7 +74,7 @@ def arm_value(arm: ArmSummary) -> float | None:
 def arm_count(arm: ArmSummary, scale: Scale) -> str:
     """``412/420`` for a rate, ``n = 420`` for a mean."""
     if scale.unit == "rate" and present(arm.k) is not None:
-        return f"{count(arm.k)}/{count(arm.n)}"
+        return f"{count(arm.k)}/{count(arm.n)}".replace(",", "")
     return f"n = {count(arm.n)}"
 
 

@@ -168,8 +168,8 @@ def _details(c: Comparison) -> Iterator[tuple[str, str]]:
 
 def _flips(c: Comparison) -> Iterator[tuple[str, str]]:
     if c.losses is not None and c.gains is not None:
-        yield "lost by the tuned model", numbers.count(c.losses)
-        yield "gained by the tuned model", numbers.count(c.gains)
+        yield "lost: only the base did it", numbers.count(c.losses)
+        yield "gained: only the other did it", numbers.count(c.gains)
 
 
 def _bounds(c: Comparison) -> Iterator[tuple[str, str]]:

@@ -18,6 +18,8 @@ from backslide.report.view import View, build_view
 
 MANY = 24
 """Categories from which those that are ok are summed up in one line."""
+LEAST = 16
+"""Columns that the names of checks need; where they do not fit, there is no table."""
 ROOMY = 130
 """Columns from which a cell's numbers stand on one line."""
 _STYLES: dict[Severity | None, str] = {
@@ -45,7 +47,7 @@ class _Screen:
         self.roomy = console.width >= ROOMY
 
     def show(self) -> None:
-        self._table()
+        self._checks()
         self._list("Why", [self._why(r) for r in self.view.firing])
         self._list("Not judged or left out", list(self._lost()))
         self._list(
@@ -83,52 +85,85 @@ class _Screen:
                 self._hanging(body)
         self.console.print()
 
-    def _hanging(self, body: Text) -> None:
+    def _hanging(self, body: Text, sign: str = "\u2022") -> None:
         grid = Table.grid(padding=(0, 1))
         grid.add_column(width=3, justify="right")
         grid.add_column(overflow="fold")
-        grid.add_row(self.text("\u2022"), body)
+        grid.add_row(self.text(sign), body)
         self.console.print(grid, highlight=False)
 
-    def _table(self) -> None:
-        table = Table(
-            box=box.ASCII if self.plain else box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1),
-            caption=self.text(f"worse by: {self.view.convention}"), caption_justify="left",
-            caption_style="dim",
-        )  # fmt: skip
-        table.add_column("check", overflow="fold", min_width=17)
-        for name in ("base", "tuned", "worse by"):
-            table.add_column(name, justify="right", no_wrap=True, overflow="fold")
-        table.add_column("limit", overflow="fold", max_width=20 if self.roomy else 9)
-        table.add_column("mark", no_wrap=True, overflow="fold")
+    def _checks(self) -> None:
+        unbounded = self.console.options.update(width=10_000)
+        needed = self.console.measure(self._table(LEAST), options=unbounded).minimum
+        if needed <= self.console.width:
+            self.console.print(self._table(), highlight=False)
+        else:
+            self._blocks()
+        caption = f"worse by: {self.view.convention}. {self.view.intervals}"
+        self.console.print(self.text(caption, "dim"), highlight=False)
+        self.console.print()
+
+    def _entries(self) -> Iterator[str | Row]:
+        """Headings and rows; many categories that are ok become one line."""
         for group, rows in self.view.groups.items():
-            self._group(table, group, rows)
+            if any(r.category is not None for r in rows):
+                yield group
+            shown = [r for r in rows if len(rows) <= MANY or r.severity not in ("pass", "note")]
+            yield from shown
+            if len(shown) < len(rows):
+                yield f"  {len(rows) - len(shown)} more are ok"
+            yield ""
         if self.view.noise:
-            self._row(table, self.view.noise)
-        self.console.print(table, highlight=False)
+            yield self.view.noise
 
-    def _group(self, table: Table, group: str, rows: list[Row]) -> None:
-        """Categories stand under a heading, by their names; many that are ok become one line."""
-        categories = any(r.category is not None for r in rows)
-        shown = [r for r in rows if len(rows) <= MANY or r.severity not in ("pass", "note")]
-        if categories:
-            table.add_row(self.text(group, "dim"))
-        for row in shown:
-            self._row(table, row, row.category)
-        if len(shown) < len(rows):
-            table.add_row(self.text(f"  {len(rows) - len(shown)} more are ok", "dim"))
-        table.add_section()
+    def _table(self, check: int | None = None) -> Table:
+        """Six columns; numbers and marks are never cut, ``check`` bounds the first column."""
+        table = Table(
+            box=box.ASCII if self.plain else box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+        )
+        table.add_column("check", overflow="fold", min_width=LEAST, max_width=check)
+        for name in ("base", "tuned", "worse by"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("limit", overflow="fold", max_width=20 if self.roomy else 9)
+        table.add_column("mark", no_wrap=True)
+        for entry in self._entries():
+            if isinstance(entry, Row):
+                self._row(table, entry)
+            elif entry:
+                table.add_row(self.text(entry, "dim"))
+            else:
+                table.add_section()
+        return table
 
-    def _row(self, table: Table, r: Row, category: str | None = None) -> None:
-        name = self._short(r.title if category is None else category, 120)
-        if category is not None:
-            name = Text("  ") + name
+    def _row(self, table: Table, r: Row) -> None:
+        name = self._name(r)
         if r.absent and r.compared:
             name = name + Text("\n") + self._short(f"({r.absent})", 90, "dim")
         table.add_row(
             name, self._cell(r.base), self._cell(r.tuned), self._change(r),
             self._short(r.limit, 60), self.text(r.mark, _STYLES[r.severity]),
         )  # fmt: skip
+
+    def _blocks(self) -> None:
+        """For narrow screens: a check is some lines of text, its mark first."""
+        for entry in self._entries():
+            if not isinstance(entry, Row):
+                self._line(entry, "dim")
+                continue
+            numbers = f"base {entry.base.line}, tuned {entry.tuned.line}, worse by {entry.change}"
+            numbers = " ".join(x for x in (numbers, entry.interval, entry.relative) if x)
+            why = f" ({one_line(entry.absent)})" if entry.absent else ""
+            limit = f"; limit {one_line(entry.limit)}" if entry.severity else ""
+            mark = self.text(entry.mark, _STYLES[entry.severity])
+            gap = Text(" " * max(1, 7 - len(entry.mark)))
+            self.console.print(mark + gap + self._short(entry.category or entry.title, 120))
+            self._hanging(self._short(numbers + why + limit, 400), "")
+
+    def _name(self, r: Row) -> Text:
+        """Categories go by their own names, a little to the right of their heading."""
+        if r.category is None:
+            return self._short(r.title, 120)
+        return Text("  ") + self._short(r.category, 120)
 
     def _short(self, text: str, length: int, style: str = "") -> Text:
         shown, missing = cut(one_line(text), length)

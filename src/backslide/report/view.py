@@ -61,6 +61,7 @@ class View:
     policy: str
     expires: str
     convention: str
+    intervals: str
     marks: tuple[Pair, ...]
     rows: tuple[Row, ...]
     groups: dict[str, list[Row]]
@@ -94,6 +95,7 @@ def build_view(audit: Audit) -> View:
         policy=d.policy,
         expires=d.expires or "",
         convention=SIGN_CONVENTION,
+        intervals=_intervals(audit),
         marks=MARK_MEANINGS,
         rows=rows,
         groups=groups(rows),
@@ -107,6 +109,13 @@ def build_view(audit: Audit) -> View:
         fingerprints=tuple((arm, tuple(sorted(f.items()))) for arm, f in m.fingerprints.items()),
         commands=next_commands(audit),
     )
+
+
+def _intervals(audit: Audit) -> str:
+    levels = sorted({c.change.confidence for c in audit.comparisons if c.change})
+    if not levels:
+        return "There is no interval."
+    return f"Intervals are two-sided, {' or '.join(f'{100 * x:g} %' for x in levels)}."
 
 
 def _lost(audit: Audit) -> Iterator[Lost]:
