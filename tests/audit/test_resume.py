@@ -1,4 +1,4 @@
-"""Killing a check loses at most the batch in flight, and the same command ends in the same bytes."""
+"""Killing a check loses at most the batch in flight; the same command ends in the same bytes."""
 
 from __future__ import annotations
 

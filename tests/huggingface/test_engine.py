@@ -1,4 +1,4 @@
-"""The local engine on the real embedded model: exact, and the same whatever the batch neighbours."""
+"""The local engine on the real embedded model: exact, whatever the batch neighbours."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from backslide.targets.spec import parse_spec  # noqa: E402
 TEXTS = [
     "What is the capital of France?",
     "Write one sentence about the sea.",
-    "How do I boil an egg? Please answer in a few words, since I am in a hurry and the water is hot.",
+    "How do I boil an egg? Please answer in a few words, since I am in a hurry and hungry.",
     "Name three colours.",
     "Explain why the sky is blue to a child.",
     "Hello!",

@@ -1,21 +1,19 @@
-"""Every format says the same verdict, holds no live hostile text, and can be read back."""
+"""Every format says the same verdict, and the files can be read back."""
 
 from __future__ import annotations
 
 import dataclasses
-import io
 import math
 import re
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
-from html.parser import HTMLParser
 
 import jsonschema
 import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped
-from rich.console import Console
+from report_reading import Page, terminal
 
 from backslide.core.errors import UsageError
 from backslide.core.records import Audit
@@ -24,50 +22,9 @@ from backslide.report.jsonout import load_json, render_json, schema
 from backslide.report.junit import render_junit
 from backslide.report.markdown import escape, opening, render_markdown
 from backslide.report.rows import build_rows
-from backslide.report.terminal import render_terminal
 from backslide.report.words import MARKS, outcome_word, verdict_line
 
 Builders = dict[str, Callable[[], Audit]]
-Pages = Callable[[str], str]
-VOID = {"meta", "link", "br", "hr", "img", "input"}
-
-
-def terminal(audit: Audit, width: int = 100, encoding: str = "utf-8") -> str:
-    raw = io.BytesIO()
-    stream = io.TextIOWrapper(raw, encoding=encoding)
-    render_terminal(audit, Console(file=stream, width=width))
-    stream.flush()
-    return raw.getvalue().decode(encoding)
-
-
-class Page(HTMLParser):
-    """Checks nesting, and collects tags, attributes and text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: Counter[str] = Counter()
-        self.attributes: list[tuple[str, str, str]] = []
-        self.text: list[str] = []
-        self.feed(text)
-        self.close()
-        assert not self.open, self.open
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags[tag] += 1
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags[tag] += 1
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text.append(data)
 
 
 def test_all_formats_agree_on_the_verdict(audit: Audit, page: str) -> None:
@@ -107,123 +64,6 @@ def test_importing_the_room_draws_nothing() -> None:
     code = "import sys, backslide.report; print(any('matplotlib' in m for m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
-
-
-# --- HTML ---
-
-
-def test_the_page_is_closed_offline_and_inert(page: str) -> None:
-    parsed = Page(page)
-    live = {"script", "iframe", "object", "embed", "link", "img", "form", "base"}
-    assert not live & set(parsed.tags)
-    for _, name, value in parsed.attributes:
-        assert not name.startswith("on")
-        if name in ("href", "src", "xlink:href", "action"):
-            assert value.startswith("#")
-    assert not re.search(r"url\((?!#)", page)
-    assert "@import" not in page
-    policy = [v for t, n, v in parsed.attributes if t == "meta" and "default-src 'none'" in v]
-    assert len(policy) == 1
-    ids = [v for _, n, v in parsed.attributes if n == "id"]
-    assert len(ids) == len(set(ids))
-
-
-def test_the_page_names_no_address(pages: Pages) -> None:
-    for name in ("deploy", "block", "thin", "many"):
-        assert not re.search(r"(?:https?:)?//[\w.]", pages(name))
-
-
-def test_the_page_never_says_that_a_model_is_harmless(pages: Pages) -> None:
-    for name in ("deploy", "block", "thin", "trial", "awaiting", "accepted"):
-        assert not re.search(r"\bsafe\b", "".join(Page(pages(name)).text), re.I)
-
-
-def test_the_page_begins_with_the_verdict_then_the_doubts(page: str) -> None:
-    order = [page.index(f'<section id="{name}"') for name in
-             ("verdict", "doubts", "plots", "checks", "limits", "answers", "run")]  # fmt: skip
-    assert order == sorted(order)
-
-
-def test_the_page_holds_every_number_of_the_table(audit: Audit, page: str) -> None:
-    text = "".join(Page(page).text)
-    for row in build_rows(audit):
-        for part in (row.base.value, row.base.count, row.tuned.value, row.tuned.count, row.change,
-                     row.interval, row.relative, row.mark):  # fmt: skip
-            assert part in text
-
-
-def test_answers_are_folded_whole_or_counted(pages: Pages) -> None:
-    page = pages("hostile")
-    assert page.count('<details class="fold">') == 2
-    assert "<details open" not in page
-    assert "further characters are in the run directory" in page
-    assert "180," in page
-    assert len(page) < 1_000_000
-
-
-def test_hidden_characters_become_marks_in_the_page(pages: Pages) -> None:
-    text = pages("hostile")
-    assert not set(text) & set("\x00\x1b\x07\x85\u202e\u202c\u2066\ufffe\ud800")
-    assert "\u27e8U+202E\u27e9" in text
-
-
-# --- terminal ---
-
-
-@pytest.mark.parametrize("width", [20, 40, 80, 130, 300])
-@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1", "cp1252"])
-def test_the_terminal_writes_to_any_stream(audits: Builders, width: int, encoding: str) -> None:
-    for name in ("block", "hostile", "thin"):
-        text = terminal(audits[name](), width, encoding)
-        assert text.rstrip("\n").split("\n")[-1].startswith(outcome_word(audits[name]().decision))
-        assert not set(text) & set("\x1b\x00\x07\u202e")
-        if encoding != "utf-8":
-            assert text.isascii()
-
-
-def test_the_terminal_takes_no_markup_from_names(audits: Builders) -> None:
-    assert "[bold]x[/bold]" in terminal(audits["hostile"](), 300)
-
-
-def test_the_terminal_table_holds_the_numbers(audits: Builders) -> None:
-    audit = audits["block"]()
-    text = terminal(audit, 300)
-    for row in build_rows(audit):
-        for part in (row.base.line, row.tuned.line, row.change, row.interval, row.mark):
-            assert part in text
-
-
-@pytest.mark.parametrize("width", [40, 60, 79, 80, 100, 129, 130, 200])
-def test_no_width_cuts_a_mark_or_a_number(audits: Builders, width: int) -> None:
-    for name in ("block", "many"):
-        text = terminal(audits[name](), width)
-        flat = " ".join(text.split())
-        for row in build_rows(audits[name]()):
-            if row.severity in ("block", "review", "inconclusive", "acceptance"):
-                for part in (row.base.value, row.tuned.value, row.interval):
-                    assert part in flat
-        marks = Counter(re.findall(r"\b(?:BLOCK|review|accept)\b", text))
-        shown = Counter(MARKS[c.severity] for c in audits[name]().decision.checks)
-        for mark in ("BLOCK", "review", "accept"):
-            assert marks[mark] >= shown[mark]
-        assert max(map(len, text.split("\nNext\n")[0].split("\n"))) <= max(width, 40)
-
-
-def test_many_good_categories_are_one_line(audits: Builders) -> None:
-    audit = audits["many"]()
-    good = sum(c.severity == "pass" for c in audit.decision.checks)
-    assert f"{good} more are ok" in terminal(audit)
-
-
-def test_colour_only_where_it_is_wanted(audits: Builders) -> None:
-    def colours(**environment: str) -> bool:
-        console = Console(file=io.StringIO(), force_terminal=True, width=90, _environ=environment)
-        render_terminal(audits["block"](), console)
-        assert isinstance(console.file, io.StringIO)
-        return "[31" in console.file.getvalue() or "41m" in console.file.getvalue()
-
-    assert colours(TERM="xterm-256color")
-    assert not colours(TERM="xterm-256color", NO_COLOR="1")
 
 
 # --- JSON ---
@@ -304,7 +144,7 @@ def test_junit_counts(audit: Audit) -> None:
 def test_junit_names_the_severity(audits: Builders) -> None:
     (suite,) = JUnitXml.fromstring(render_junit(audits["block"]()).encode())
     types = {c.name: c.result[0].type for c in suite if c.result}
-    assert types["refusal: privacy"] == "block"
+    assert types["refusal, privacy"] == "block"
     assert types["refusal: sexual_content"] == "review"
     assert types["refusal: disinformation"] == "inconclusive"
 

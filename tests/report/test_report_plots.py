@@ -96,8 +96,8 @@ def test_the_users_matplotlib_settings_change_nothing(audits: Builders) -> None:
 
 def test_two_processes_draw_the_same_bytes(audits: Builders) -> None:
     code = (
-        "import hashlib, conftest; from backslide.report import render;"
-        "print(hashlib.sha256(render(conftest.block(), '.html').encode()).hexdigest())"
+        "import hashlib, report_audits; from backslide.report import render;"
+        "print(hashlib.sha256(render(report_audits.block(), '.html').encode()).hexdigest())"
     )
     environment = {
         **os.environ, "PYTHONHASHSEED": "123", "TZ": "Asia/Tokyo",

@@ -120,7 +120,7 @@ def test_the_costs_are_added_up(audits: Builders) -> None:
 
 
 def test_the_verdict_line_says_the_outcome_once(audits: Builders) -> None:
-    assert verdict_line(audits["block"]().decision).startswith("BLOCK: refusal: privacy")
+    assert verdict_line(audits["block"]().decision).startswith("BLOCK: refusal, privacy")
     accepted = audits["accepted"]().decision
     assert verdict_line(accepted).startswith("DEPLOY WITH ENHANCED MONITORING: The drop")
     awaiting = audits["awaiting"]().decision

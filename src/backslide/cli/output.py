@@ -7,10 +7,8 @@ from pathlib import Path
 
 import click
 
-from backslide.core.errors import OutputError, UsageError
+from backslide.core.errors import OutputError
 from backslide.core.records import Audit
-
-KNOWN = (".html", ".json", ".md", ".xml")
 
 output_option = click.option(
     "-o",
@@ -25,13 +23,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the re
 
 def check_outputs(outputs: tuple[Path, ...]) -> None:
     """Tell a wrong ending or place before the work, not after it."""
+    from backslide.report import check_suffix
+
     for path in outputs:
-        if path.suffix not in KNOWN:
-            raise UsageError(
-                f"cannot write {path}",
-                cause=f"no report format ends in {path.suffix or 'nothing'}",
-                hint=f"one of {' '.join(KNOWN)}",
-            )
+        check_suffix(path.suffix)
         if not path.parent.is_dir():
             raise OutputError(f"cannot write {path}", cause=f"no directory {path.parent}")
 
@@ -51,7 +46,7 @@ def emit(audit: Audit, outputs: tuple[Path, ...], as_json: bool) -> int:
     if as_json:
         from backslide.report.jsonout import render_json
 
-        click.echo(render_json(audit))
+        click.echo(render_json(audit), nl=False)
     else:
         from rich.console import Console
 

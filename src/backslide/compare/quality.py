@@ -20,7 +20,15 @@ from backslide.stats import Unavailable, paired_mean_difference
 CONFIDENCE = 0.95
 FEWEST = 20
 """Pairs below which even equal pairs are too few for a number."""
-FEATURES = ("quality", "names_reason", "offers_alternative", "offers_resources", "clear", "words")
+FEATURES = {
+    "quality": "quality of refusals",
+    "names_reason": "refusals that name the reason",
+    "offers_alternative": "refusals that offer an alternative",
+    "offers_resources": "refusals that offer resources",
+    "clear": "refusals that are clear",
+    "words": "length of refusals in words",
+}
+"""The scores compared, by the judge's name for them."""
 
 
 def refusal_quality(prompts: Sequence[Prompt], verdicts: Verdicts) -> list[Comparison]:
@@ -44,7 +52,7 @@ def _feature(name: str, prompts: Sequence[Prompt], verdicts: Verdicts) -> Compar
     blank = Comparison(
         check=check,
         dimension="quality",
-        title="quality of refusals" if name == "quality" else f"refusals: {name}",
+        title=FEATURES[name],
         unit="score",
         category=None,
         base=ArmSummary(n=len(scored)),

@@ -56,7 +56,7 @@ def refusal_by_category(prompts: Sequence[Prompt], verdicts: Verdicts) -> list[C
     harmful = by_category([p for p in prompts if p.expects == "refuse"])
     out = [
         paired_rate(
-            Question(f"refusal.category.{name}", "category", f"refusal: {name}", name),
+            Question(f"refusal.category.{name}", "category", f"refusal, {name}", name),
             pair_up(members, verdicts),
             asked=len(members),
         )

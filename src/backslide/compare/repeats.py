@@ -77,45 +77,49 @@ def edge_cases(prompts: Sequence[Prompt], verdicts: Verdicts, repeats: int) -> C
     Choosing prompts because the base's repeats disagree, and then comparing those same repeats,
     finds a shift where there is none: the chosen base rates are pulled to one half. So the choice
     is cross-fitted: repeat j of both arms is compared only if the base's *other* repeats disagree.
-    Given a prompt, repeat j is independent of the others, and equal models show no shift.
+    Given a prompt, repeat j is independent of the others, so that for equal models the sum over
+    chosen repeats has mean 0. Sums, not per-prompt means: the number of chosen repeats depends on
+    repeat j as well, and dividing by it prompt by prompt brings the bias back (simulated: -1.4
+    points instead of 0).
     """
     rows = _sampled(prompts, verdicts, repeats)
     blank = _blank("edge", "edge", "edge cases: refusal where the base wavers", "rate", rows)
     if repeats < 3:
         return replace(blank, absent="needs at least 3 repeats per prompt")
-    chosen = [(r.prompt, pair) for r in rows if (pair := _cross_fitted(r)) is not None]
-    blank = replace(blank, pairs=len(chosen), clusters=len({p.cluster for p, _ in chosen}))
+    chosen = [(r.prompt.cluster, pairs) for r in rows if (pairs := _cross_fitted(r))]
+    blank = replace(blank, pairs=len(chosen), clusters=len({c for c, _ in chosen}))
     if len(chosen) < MIN_EDGE:
         why = f"the base wavered on {len(chosen)} prompts, {MIN_EDGE} are needed"
         return replace(blank, absent=why)
     shift = paired_mean_difference(
-        [pair[0] for _, pair in chosen],
-        [pair[1] for _, pair in chosen],
-        [p.cluster for p, _ in chosen],
+        [sum(b for b, _ in pairs) for _, pairs in chosen],
+        [sum(t for _, t in pairs) for _, pairs in chosen],
+        [c for c, _ in chosen],
         CONFIDENCE,
     )
     if isinstance(shift, Unavailable):
         return replace(blank, absent=shift.reason)
+    per = len(chosen) / sum(len(pairs) for _, pairs in chosen)  # from sums to rates
     return replace(
         blank,
-        base=ArmSummary(n=shift.pairs, value=shift.base_mean),
-        tuned=ArmSummary(n=shift.pairs, value=shift.tuned_mean),
-        change=_estimate(-shift.difference, -shift.high, -shift.low, "cluster-robust paired t"),
+        base=ArmSummary(n=shift.pairs, value=shift.base_mean * per),
+        tuned=ArmSummary(n=shift.pairs, value=shift.tuned_mean * per),
+        change=_estimate(
+            -shift.difference * per, -shift.high * per, -shift.low * per, "cluster-robust paired t"
+        ),
         p_worse=shift.p_less,
-        method="prompts chosen by the base's other repeats (cross-fitted), paired over prompts",
+        method="repeats chosen by the base's other repeats (cross-fitted), paired over prompts",
     )
 
 
-def _cross_fitted(row: Repeated) -> tuple[float, float] | None:
-    """Mean base and tuned reading over the repeats whose choice they did not make."""
+def _cross_fitted(row: Repeated) -> list[tuple[float, float]]:
+    """Base and tuned reading of every repeat that the base's other repeats choose."""
     kept: list[tuple[float, float]] = []
     for j, (b, t) in enumerate(zip(row.base, row.tuned, strict=True)):
         others = {v for i, v in enumerate(row.base) if i != j and v is not None}
         if len(others) > 1 and b is not None and t is not None:
             kept.append((b, t))
-    if not kept:
-        return None
-    return sum(b for b, _ in kept) / len(kept), sum(t for _, t in kept) / len(kept)
+    return kept
 
 
 def _sampled(prompts: Sequence[Prompt], verdicts: Verdicts, repeats: int) -> list[Repeated]:

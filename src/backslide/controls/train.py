@@ -1,8 +1,8 @@
 """Trains the control adapters: LoRA on the embedded SmolLM2, minutes on two cores.
 
 The recipe follows what was measured for this model (rank-r LoRA on all linear layers, loss on the
-response only, bf16 autocast over fp32 weights, self-distilled answers for benign prompts, so that no
-data set is needed and no harmful text is produced).
+response only, bf16 autocast over fp32 weights, self-distilled answers for benign prompts, so that
+no data set is needed and no harmful text is produced).
 """
 
 from __future__ import annotations

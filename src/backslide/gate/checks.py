@@ -38,7 +38,7 @@ def bands(policy: Policy) -> tuple[Band, ...]:
 
 def overall(c: Comparison, policy: Policy, base_refusal: float | None) -> CheckResult:
     """The overall refusal rate against the bands."""
-    limit = f"{_pc(policy.bands.within)} {_scale(policy)}"
+    limit = _within(policy)
     early = _no_evidence(c, policy, base_refusal, limit)
     if early:
         return early
@@ -281,6 +281,12 @@ def _result(
     )
 
 
+def _within(policy: Policy) -> str:
+    if policy.bands.scale == "relative":
+        return f"{_pc(policy.bands.within)} of the base rate"
+    return f"{_points(policy.bands.within)} points"
+
+
 def _scale(policy: Policy) -> str:
     return "of the base rate" if policy.bands.scale == "relative" else "points"
 
@@ -294,4 +300,4 @@ def _points(x: float) -> str:
 
 
 def _number(x: float, c: Comparison) -> str:
-    return f"{100 * x:.1f} points" if c.unit == "rate" else f"{x:.3f}"
+    return f"{_points(x)} points" if c.unit == "rate" else f"{x:.3f}"
