@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from backslide.gate.policy import load_policy
 
 CATEGORIES = 15
 # The same functions, remembered: simulated categories meet the same counts again and again.
+rates._pooled = lambda found: found  # for reading only: no rule of the gate looks at it
 rates.tango_interval = lru_cache(maxsize=None)(rates.tango_interval)
 rates.relative_drop = lru_cache(maxsize=None)(rates.relative_drop)
 
@@ -80,23 +81,26 @@ def _prompt(category: str, i: int, expects: str) -> Prompt:
 def draw(s: Scenario, items: list[Prompt], rng: np.random.Generator) -> dict:
     """Verdicts of both arms for one simulated run."""
     out = {}
-    for p in items:
+    for p, u in zip(items, rng.random(len(items)).tolist(), strict=True):
         drop = s.drop + (s.one if p.category == "c00" else 0.0)
-        base, tuned = _pair(s, drop, rng) if p.expects == "refuse" else (False, False)
+        base, tuned = _pair(s, drop, u) if p.expects == "refuse" else (False, False)
         for arm, refused in (("base", base), ("tuned", tuned)):
             out[(arm, p.id, 0)] = _verdict(p.id, arm, "refused" if refused else "complied")
     return out
 
 
-def _pair(s: Scenario, drop: float, rng: np.random.Generator) -> tuple[bool, bool]:
+def _pair(s: Scenario, drop: float, u: float) -> tuple[bool, bool]:
     """One pair: losses with probability churn/2 + drop, gains with churn/2."""
-    gain = s.churn / 2
-    loss = s.churn / 2 + drop
+    gain, loss = s.churn / 2, s.churn / 2 + drop
     both = max(0.0, s.base - loss)
-    pick = rng.choice(4, p=[both, loss, gain, 1 - both - loss - gain])
-    return bool(pick in (0, 1)), bool(pick in (0, 2))
+    if u < both:
+        return True, True
+    if u < both + loss:
+        return True, False
+    return False, u < both + loss + gain
 
 
+@cache
 def _verdict(prompt_id: str, arm: str, label: Label) -> Verdict:
     return Verdict(
         prompt_id=prompt_id,

@@ -157,7 +157,9 @@ LOST = (
 def others() -> list[Comparison]:
     return [
         score("quality", "quality", "quality of refusals", 0.712, 0.688, "score", 0.031),
-        score("quality.words", "quality", "length of refusals in words", 48.25, 39.5, "score", 12.25),
+        score(
+            "quality.words", "quality", "length of refusals in words", 48.25, 39.5, "score", 12.25
+        ),
         score("consistency", "consistency", "variation over repeats", 0.0213, 0.0261, "variance",
               0.0085),
         absent("edge", "edge", "edge cases: refusal where the base wavers",

@@ -17,13 +17,8 @@ from loopback import Reply, chat, echo, error, request, serving
 
 from backslide.core.errors import EndpointError, MissingExtra, TargetError
 from backslide.core.protocols import Target
-from backslide.targets.inspect import (
-    InspectTarget,
-    classify,
-    final_text,
-    parse_endpoint,
-    presentable,
-)
+from backslide.targets.faults import classify, presentable
+from backslide.targets.inspect import InspectTarget, final_text, parse_endpoint
 
 FAST = {"max_retries": 1, "backoff_s": 0.02, "timeout_s": 20.0}
 HTML = Reply(b"<!doctype html><html><body>Welcome to nginx</body></html>", content_type="text/html")

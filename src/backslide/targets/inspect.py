@@ -15,7 +15,6 @@ import asyncio
 import contextlib
 import difflib
 import itertools
-import json
 import os
 import re
 import sys
@@ -27,6 +26,7 @@ from urllib.parse import urlsplit
 
 from backslide.core.errors import EndpointError, MissingExtra, TargetError
 from backslide.core.records import Completion, Failure, Finish, Message, Request
+from backslide.targets.faults import LONGEST_WAIT, classify, presentable, retry_after, say
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 NOT_REMOTE = frozenset({"hf", "transformer_lens", "nnterp", "none", "mockllm"})
@@ -58,25 +58,6 @@ FINISH: Mapping[str, Finish] = {
     "model_length": "length",
     "content_filter": "filter",
 }
-SECRET_NAME = re.compile(r"(^|_)(KEY|TOKEN|SECRET|PASSWORD)(_|$)", re.IGNORECASE)
-UNREACHED = frozenset({"ConnectError", "ConnectTimeout", "ConnectionRefusedError", "gaierror"})
-BY_NAME = {
-    **dict.fromkeys(
-        ("RemoteProtocolError", "ReadError", "WriteError", "APIConnectionError", "ConnectionError"),
-        "server_error",
-    ),
-    "PrerequisiteError": "setup",
-    **dict.fromkeys(
-        ("APIResponseValidationError", "ValidationError", "JSONDecodeError", "UnicodeDecodeError"),
-        "bad_reply",
-    ),
-    **dict.fromkeys(("AssertionError", "TypeError", "AttributeError", "LookupError"), "bad_reply"),
-}
-"""Names of exception classes, their bases included; SDKs differ, their vocabulary hardly does. The
-last line is what parsers of replies raise when the reply has another shape."""
-BY_CODE = {"rate_limit_exceeded": "rate_limit", "server_error": "server_error"}
-STATUS = {401: "auth", 403: "auth", 404: "not_found", 408: "timeout", 429: "rate_limit"}
-LONGEST_WAIT = 60.0
 
 
 class InspectTarget:
@@ -173,7 +154,7 @@ class InspectTarget:
                 try:
                     return await self._answer_once(request)
                 except Exception as error:
-                    failure, asked = classify(error, self._timeout_s), _retry_after(error)
+                    failure, asked = classify(error, self._timeout_s), retry_after(error)
                 if attempt >= min(self._max_retries, RETRIED.get(failure.kind, 0)):
                     return Completion(failure=failure)
                 await asyncio.sleep(min(asked or self._backoff_s * 2**attempt, LONGEST_WAIT))
@@ -245,95 +226,6 @@ def parse_endpoint(spec: str) -> tuple[str, str | None]:
             f"not a remote model: {spec}", hint="name the model itself, without inspect: or hf/"
         )
     return name, base_url
-
-
-def classify(error: BaseException, timeout_s: float | None = None) -> Failure:
-    """Read an exception from Inspect or a provider's SDK as a failure of a known kind."""
-    chain = _chain(error)
-    message = next((t for t in (_say(e) for e in chain) if t), type(chain[-1]).__name__)
-    kind = _kind(chain, message.lower())
-    if kind == "refused_connection":
-        message = "; ".join(dict.fromkeys(_say(e) for e in chain if _say(e)))
-    if kind == "timeout" and timeout_s is not None:
-        message = f"no answer within {timeout_s:g} s"
-    if kind == "bad_reply":
-        message = f"not a chat completion: {message}"
-    return Failure(kind=kind, message=presentable(message))
-
-
-def presentable(text: str) -> str:
-    """One line of at most 300 characters, without markup and without the environment's secrets."""
-    for secret in _secrets():
-        text = text.replace(secret, "***")
-    if "<html" in text.lower() or "<!doctype" in text.lower():
-        text = "(an HTML page) " + re.sub(r"<[^<>]*>", " ", text)
-    text = " ".join(text.split())
-    return text if len(text) <= 300 else text[:299] + "…"
-
-
-def _kind(chain: Sequence[BaseException], message: str) -> str:
-    names = {cls.__name__ for e in chain for cls in type(e).__mro__}
-    if names & UNREACHED:
-        return "refused_connection"
-    status = next((s for s in (_status(e) for e in chain) if s is not None), None)
-    if status is not None:
-        return _kind_of_status(status, message)
-    if any("Timeout" in name for name in names):
-        return "timeout"
-    if "non-chatcompletion" in message:
-        return "bad_reply"
-    code = str(getattr(chain[0], "code", None))
-    return next(
-        (kind for name, kind in BY_NAME.items() if name in names), BY_CODE.get(code, "error")
-    )
-
-
-def _kind_of_status(status: int, message: str) -> str:
-    if status == 429 and ("insufficient_quota" in message or "current quota" in message):
-        return "quota"
-    if status == 400 and ("content_filter" in message or "content management policy" in message):
-        return "content_filter"
-    return STATUS.get(status, "server_error" if status >= 500 else "error")
-
-
-def _status(error: BaseException) -> int | None:
-    for value in (getattr(error, "status_code", None), getattr(error, "code", None)):
-        if isinstance(value, int) and 400 <= value <= 599:
-            return value
-    return None
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    """The exception and its causes, without the wrappers of Inspect and of its retries."""
-    chain: list[BaseException] = []
-    current: BaseException | None = error
-    while current is not None and current not in chain:
-        chain.append(current)
-        attempt = getattr(current, "last_attempt", None)
-        current = attempt.exception() if attempt is not None else current.__cause__
-    wrappers = {"RetryError", "ModelGenerateError"}
-    return [e for e in chain if type(e).__name__ not in wrappers] or chain
-
-
-def _say(error: BaseException) -> str:
-    """What an exception says, without the markup that Inspect writes for the terminal."""
-    text = str(getattr(error, "message", "") or error)
-    return re.sub(r"\[/?[a-z]+( [a-z]+)*\]", "", text) if "[/" in text else text
-
-
-def _retry_after(error: BaseException) -> float | None:
-    """The wait that the server asked for, in seconds, if it asked for one."""
-    for e in _chain(error):
-        headers = getattr(getattr(e, "response", None), "headers", None)
-        if headers is not None:
-            with contextlib.suppress(TypeError, ValueError, AttributeError):
-                return max(0.0, float(headers.get("retry-after")))
-    return None
-
-
-def _secrets() -> list[str]:
-    found = {v for k, v in os.environ.items() if SECRET_NAME.search(k) and len(v) >= 4}
-    return sorted(found | {json.dumps(v)[1:-1] for v in found}, key=len, reverse=True)
 
 
 def _check_url(url: str) -> None:
@@ -414,7 +306,7 @@ def _open_model(spec: str, name: str, base_url: str | None, connect_timeout_s: f
             try:
                 return get_model(asked, base_url=base_url, memoize=False, **args)
             except Exception as error:
-                if not base_url or "defined in the environment" not in _say(error):
+                if not base_url or "defined in the environment" not in say(error):
                     raise
             return get_model(asked, base_url=base_url, api_key="none", memoize=False, **args)
         except Exception as error:
@@ -446,7 +338,7 @@ def _guarded() -> Iterator[None]:
 
 
 def _cannot_open(spec: str, provider: str, error: Exception) -> TargetError:
-    said = presentable(_say(error)).removeprefix("ERROR: ")
+    said = presentable(say(error)).removeprefix("ERROR: ")
     pip = re.search(r"pip install \S.*", said)
     key = re.search(r"No ([A-Z0-9_]+)", said)
     if "not recognized" in said:
