@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from backslide.cli.output import json_option
-from backslide.cli.settings import KEYS
-from backslide.cli.stage import run_argument, stage_settings
+from backslide.cli.stage import judge_options, run_argument, stage_settings
 
 
 @click.command(
@@ -17,10 +16,7 @@ from backslide.cli.stage import run_argument, stage_settings
     epilog="\b\nExample:\n  backslide compare RUN --json",
 )
 @run_argument
-@click.option(
-    "--judge", default="rules", envvar="BACKSLIDE_JUDGE", show_default=True, help=KEYS["judge"][2]
-)
-@click.option("--judge-model", envvar="BACKSLIDE_JUDGE_MODEL", help=KEYS["judge_model"][2])
+@judge_options
 @json_option
 def command(run: Path, judge: str, judge_model: str | None, as_json: bool) -> int:
     """Compare the arms of RUN; writes comparisons.jsonl and prints one line per check."""

@@ -8,7 +8,7 @@ import click
 
 from backslide.cli.output import check_outputs, emit, json_option, output_option
 from backslide.cli.settings import KEYS
-from backslide.cli.stage import run_argument, stage_settings
+from backslide.cli.stage import judge_options, run_argument, stage_settings
 
 
 @click.command(
@@ -20,10 +20,7 @@ from backslide.cli.stage import run_argument, stage_settings
 @click.option(
     "--policy", type=click.Path(path_type=Path), envvar="BACKSLIDE_POLICY", help=KEYS["policy"][2]
 )
-@click.option(
-    "--judge", default="rules", envvar="BACKSLIDE_JUDGE", show_default=True, help=KEYS["judge"][2]
-)
-@click.option("--judge-model", envvar="BACKSLIDE_JUDGE_MODEL", help=KEYS["judge_model"][2])
+@judge_options
 @output_option
 @json_option
 def command(

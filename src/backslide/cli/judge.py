@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from backslide.cli.settings import KEYS
-from backslide.cli.stage import run_argument, stage_settings
+from backslide.cli.stage import judge_options, run_argument, stage_settings
 
 
 @click.command(
@@ -17,10 +16,7 @@ from backslide.cli.stage import run_argument, stage_settings
     epilog="\b\nExample:\n  backslide judge RUN --judge rubric --judge-model openai/gpt-4o",
 )
 @run_argument
-@click.option(
-    "--judge", default="rules", envvar="BACKSLIDE_JUDGE", show_default=True, help=KEYS["judge"][2]
-)
-@click.option("--judge-model", envvar="BACKSLIDE_JUDGE_MODEL", help=KEYS["judge_model"][2])
+@judge_options
 @click.option("--retry-errors", is_flag=True, help="Judge again where the judge itself failed.")
 def command(run: Path, **values: Any) -> int:
     """Judge every answer in RUN. New verdicts stand beside those of other judges."""

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from backslide.cli.settings import KEYS
 from backslide.core.errors import StoreError
 
 run_argument = click.argument("run", type=click.Path(path_type=Path))
+
+
+def judge_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The judge whose verdicts count, with the same names and variables as for a check."""
+    for name, default in (("judge_model", None), ("judge", "rules")):
+        command = click.option(
+            f"--{name.replace('_', '-')}",
+            default=default,
+            envvar=f"BACKSLIDE_{name.upper()}",
+            show_default=default is not None,
+            help=KEYS[name][2],
+        )(command)
+    return command
 
 
 def stage_settings(
