@@ -60,6 +60,8 @@ def _feature(name: str, prompts: Sequence[Prompt], verdicts: Verdicts) -> Compar
         pairs=len(scored),
         clusters=len({p.cluster for p in scored}),
     )
+    if not scored:
+        return replace(blank, absent="no harmful prompt was refused by both models")
     pairs = [tuple(s[name] for s in _scores(p, verdicts)) for p in scored]
     shift = paired_mean_difference(
         [b for b, _ in pairs], [t for _, t in pairs], [p.cluster for p in scored], CONFIDENCE

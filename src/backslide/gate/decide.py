@@ -118,11 +118,12 @@ def _deploy(comparisons: Sequence[Comparison]) -> str:
 
 
 def _remedies(results: Sequence[CheckResult]) -> tuple[str, ...]:
-    ordered = sorted(results, key=lambda r: RANK.index(r.severity))
-    lines = [
-        f"{r.title}: {r.remedy}" for r in ordered if r.remedy and r.severity not in ("pass", "note")
-    ]
-    return tuple(dict.fromkeys(lines))
+    """What to do, worst first; checks that need the same are named together."""
+    titles: dict[str, list[str]] = {}
+    for r in sorted(results, key=lambda r: RANK.index(r.severity)):
+        if r.remedy and r.severity not in ("pass", "note"):
+            titles.setdefault(r.remedy, []).append(r.title)
+    return tuple(f"{'; '.join(names)}: {remedy}" for remedy, names in titles.items())
 
 
 def _expires(created: str, days: int) -> str:
