@@ -13,6 +13,7 @@ import pytest
 
 from backslide.cli.main import _run
 from tests.audit import scripts
+from tests.targets.loopback import Reply, serving
 
 GOOD = ["check", "replay:aligned", "replay:same", "--plan", "quick", "-q"]
 
@@ -150,6 +151,18 @@ def test_unknown_configuration_key(capsys, scripted) -> None:
 def test_endpoint_refuses(capsys) -> None:
     url = f"openai/m@http://127.0.0.1:{closed_port()}/v1"
     fails(capsys, "check", url, url, "--plan", "quick", "--limit", "20", says="127.0.0.1")
+
+
+HTML = Reply(b"<!doctype html><html><body>Welcome</body></html>", content_type="text/html")
+SILENT = Reply({}, delay=30.0)
+
+
+@pytest.mark.parametrize(("reply", "says"), [(HTML, "html"), (SILENT, "no answer within")])
+def test_endpoint_returns_a_page_or_nothing(capsys, reply, says) -> None:
+    with serving(lambda call, number: reply) as server:
+        url = f"openai/m@{server.base_url}"
+        argv = ["check", url, url, "--plan", "quick", "--limit", "20", "--timeout", "1"]
+        fails(capsys, *argv, says=says)
 
 
 def adapter(path: str, **config: object) -> str:
