@@ -137,7 +137,7 @@ def test_wrong_words(capsys, scripted) -> None:
     fails(capsys, *GOOD, "--judge", "rulez", says="did you mean 'rules'")
     fails(capsys, *GOOD, "--judge", "rubric", says="needs a model")
     fails(capsys, *GOOD, "--limt", "3", says="--limit")
-    fails(capsys, *GOOD, "-o", "r.pdf", says="no report format")
+    fails(capsys, *GOOD, "-o", "r.pdf", says="no report has this format")
     fails(capsys, *GOOD, "-o", "missing/r.html", says="no directory")
     fails(capsys, "explain", "catgory", says="did you mean 'category'")
     fails(capsys, "report", "nowhere", says="no result.json")

@@ -105,7 +105,7 @@ def load_policy(path: Path | None = None) -> Policy:
 
 
 def _build(kind: type[T], raw: dict[str, Any], source: str, where: str) -> T:
-    known = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
     for key in raw:
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
