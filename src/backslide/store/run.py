@@ -154,10 +154,6 @@ class Run:
         """Cut the responses to ``end`` bytes (the end of the last whole batch)."""
         truncate(self.directory / "responses.jsonl", end)
 
-    def keep_verdicts(self, end: int) -> None:
-        """Cut the verdicts to ``end`` bytes."""
-        truncate(self.directory / "verdicts.jsonl", end)
-
     def add_responses(self, responses: Sequence[Response], timing: Timing) -> None:
         """Append one batch; it is on the disk when this returns."""
         append_lines(self.directory / "responses.jsonl", responses)
