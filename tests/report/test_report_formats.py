@@ -145,8 +145,8 @@ def test_junit_names_the_severity(audits: Builders) -> None:
     (suite,) = JUnitXml.fromstring(render_junit(audits["block"]()).encode())
     types = {c.name: c.result[0].type for c in suite if c.result}
     assert types["refusal, privacy"] == "block"
-    assert types["refusal: sexual_content"] == "review"
-    assert types["refusal: disinformation"] == "inconclusive"
+    assert types["refusal, sexual_content"] == "review"
+    assert types["refusal, disinformation"] == "inconclusive"
 
 
 def test_junit_does_not_tell_a_missing_number_twice(audits: Builders) -> None:
