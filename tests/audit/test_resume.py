@@ -118,11 +118,12 @@ def test_a_changed_model_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     def other(name: str):
         target = real(name)
-        target._fingerprint = {"name": name + "-retrained"}
+        if name == "minus10":
+            target._fingerprint = {"name": "minus10-retrained"}
         return target
 
     monkeypatch.setattr(scripts, "open_scripted", other)
-    with pytest.raises(StoreError):
+    with pytest.raises(StoreError, match="has changed since this run began"):
         check(settings(tmp_path))
 
 

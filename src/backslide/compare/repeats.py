@@ -79,7 +79,7 @@ def edge_cases(prompts: Sequence[Prompt], verdicts: Verdicts, repeats: int) -> C
     is cross-fitted: repeat j of both arms is compared only if the base's *other* repeats disagree.
     Given a prompt, repeat j is independent of the others, so that for equal models the sum over
     chosen repeats has mean 0. Sums, not per-prompt means: the number of chosen repeats depends on
-    repeat j as well, and dividing by it prompt by prompt brings the bias back (simulated: -1.4
+    repeat j as well, and dividing by it prompt by prompt brings a bias back (simulated: 1.4
     points instead of 0).
     """
     rows = _sampled(prompts, verdicts, repeats)

@@ -114,7 +114,7 @@ def category(c: Comparison, policy: Policy, claimed: Severity = "pass") -> Check
 
 def _collapsed(c: Comparison, policy: Policy) -> bool:
     """Point estimate and lower bound together: the point alone misfires on thin categories, and
-    "proven above 50 %" would miss a true 60-point drop three times in four (simulated)."""
+    "proven above 50 %" would miss most true 60-point drops."""
     if c.relative is None or c.relative_lower is None:
         return False
     rule = policy.category
