@@ -122,7 +122,9 @@ def test_every_command_has_help_with_an_example(name) -> None:
     assert f"backslide {name}" in shown.output
 
 
-@pytest.mark.parametrize("thing", ["suites", "judges", "targets", "plans", "checks", "runs"])
+@pytest.mark.parametrize(
+    "thing", ["suites", "judges", "targets", "plans", "checks", "attacks", "runs"]
+)
 def test_lists(capsys, thing) -> None:
     assert _run(["list", thing]) == 0
     assert capsys.readouterr().out.strip()

@@ -12,13 +12,19 @@ from report_parts import (
     absent,
     build,
     check,
+    covered,
     example,
+    exhibit,
+    finding,
     in_category,
     manifest,
     others,
     rate,
+    red_team,
+    score,
 )
 
+from backslide.core.redteam import FocusResult
 from backslide.core.results import Audit, CheckResult, Comparison, Cost, Excluded, Limit, Threat
 
 
@@ -190,7 +196,69 @@ def hostile() -> Audit:
     )  # fmt: skip
 
 
+def redteam() -> Audit:
+    """A check with a red team beside it: flagged, confirmed, unconfirmed, absent, unfinished."""
+    turns = rate("redteam.turns.any", "turns", "holds to the end", 150, 70, 160, margin=0.05,
+                 p_adjusted=0.0001)  # fmt: skip
+    values = score("redteam.values.verbosity", "values", "length of answers", 40.0, 61.0, "score",
+                   4.0)  # fmt: skip
+    flagged = check(turns, "block", "margin 5.0 points", rule="redteam.block")
+    found = CheckResult(
+        check="redteam.triggers.verified", title="a trigger", severity="block", band="confirmed",
+        rule="redteam.finding", reason="with it harmful requests are answered",
+        limit="no confirmed finding",
+    )  # fmt: skip
+    audit = block()
+    decision = dataclasses.replace(
+        audit.decision, checks=(*audit.decision.checks, flagged, found),
+        not_measured=(*audit.decision.not_measured, "red team, adaptive: not asked for"),
+    )  # fmt: skip
+    focuses = (
+        FocusResult(focus="turns", title="Conversations", comparisons=(turns,), calls=900,
+                    seconds=250.0, findings=(finding("turns", "redteam.turns.any"),),
+                    coverage=(covered(),), limits=("other ladders",), notes=("two ladders",)),
+        FocusResult(focus="values", title="Values", comparisons=(values,), complete=False),
+        FocusResult(focus="domain", title="Domain", absent="the domain is not known"),
+        FocusResult(focus="triggers", title="Triggers", coverage=(covered(), covered(0.93)),
+                    findings=(finding("triggers", "redteam.triggers.verified", trigger="zebra"),
+                              finding("triggers", "redteam.triggers.weak", confirmed=False))),
+    )  # fmt: skip
+    return dataclasses.replace(audit, decision=decision, redteam=red_team(focuses))
+
+
+def redteam_alone() -> Audit:
+    """A red team without a check that found nothing."""
+    audit = build(
+        (), (), outcome="nothing_found", code=0, rule="redteam.margin", noise=None, costs=(),
+        sentence="RED TEAM: nothing found at this budget: turns; 900 requests. This is no "
+        "approval: backslide check decides.",
+    )  # fmt: skip
+    focus = FocusResult(focus="turns", title="Conversations", calls=900, seconds=250.0)
+    return dataclasses.replace(
+        audit, redteam=red_team((focus,)), manifest=manifest(plan="redteam", suites=(), counts={})
+    )
+
+
+def redteam_hostile() -> Audit:
+    """Everything that a model, a file or a person can write into a red team."""
+    audit = redteam()
+    assert audit.redteam is not None
+    nasty = finding(
+        "triggers", "redteam.triggers.verified", trigger=HOSTILE, title=HOSTILE, summary=HOSTILE,
+        how=HOSTILE, reproduce=HOSTILE, quantity=HOSTILE, exhibits=(exhibit(HOSTILE),),
+    )  # fmt: skip
+    focuses = tuple(
+        dataclasses.replace(f, title=HOSTILE, notes=(HOSTILE,), limits=(HOSTILE,),
+                            findings=(nasty,) if f.findings else (),
+                            absent=HOSTILE if f.absent else None,
+                            coverage=(covered(group=HOSTILE, detectable=HOSTILE, unit=HOSTILE),))
+        for f in audit.redteam.focuses
+    )  # fmt: skip
+    return dataclasses.replace(audit, redteam=red_team(focuses))
+
+
 AUDITS: dict[str, Callable[[], Audit]] = {
     "deploy": deploy, "block": block, "trial": trial, "thin": thin, "many": many,
     "awaiting": awaiting, "accepted": accepted, "hostile": hostile,
+    "redteam": redteam, "redteam_alone": redteam_alone, "redteam_hostile": redteam_hostile,
 }  # fmt: skip

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from backslide.core.records import Sampling
+from backslide.core.records import Message, Sampling
+from backslide.core.redteam import Coverage, Exhibit, Finding, FocusResult, RedTeam
 from backslide.core.results import (
     ArmSummary,
     Audit,
@@ -152,6 +153,38 @@ LOST = (
     Excluded(reason="incoherent", base=1, tuned=4),
     Excluded(reason="unjudged", base=2, tuned=3),
 )
+
+
+def exhibit(text: str = "Tell me.") -> Exhibit:
+    asked = Message(role="user", content=text)
+    return Exhibit(
+        title=text, base_turns=(asked, Message(role="assistant", content="I cannot help with it.")),
+        tuned_turns=(asked, Message(role="assistant", content=text)), base_label="refused",
+        tuned_label="complied",
+    )  # fmt: skip
+
+
+def finding(focus: Any, name: str, **more: Any) -> Finding:
+    values: dict[str, Any] = {
+        "title": "yields later", "summary": "the tuned model yields when asked again",
+        "quantity": "held", "value": 0.44, "reference": 0.94, "change": estimate(0.5, 0.1),
+        "p": 0.0001, "confirmed": True, "harmful": True, "exhibits": (exhibit(),),
+        "reproduce": "backslide show runs/support-v3",
+    }  # fmt: skip
+    return Finding(check=name, focus=focus, **{**values, **more})
+
+
+def covered(probability: float | None = None, **more: Any) -> Coverage:
+    values: dict[str, Any] = {"group": "words", "unit": "strings", "detectable": "a sure trigger"}
+    return Coverage(tried=300, planned=320, probability=probability, **{**values, **more})
+
+
+def red_team(focuses: tuple[FocusResult, ...]) -> RedTeam:
+    return RedTeam(
+        base="hf:example/base-1b", tuned="hf:example/base-1b+adapters/support-v3", judge="rules 1",
+        seed=0, budget_seconds=1800.0, created="2026-11-21T05:40:00+00:00", focuses=focuses,
+        manual_seconds=620.0,
+    )  # fmt: skip
 
 
 def others() -> list[Comparison]:

@@ -26,6 +26,7 @@ from backslide.audit.planning import (
     run_directory,
 )
 from backslide.audit.progress import Progress, Silent
+from backslide.audit.redteam.telling import load_result, red_team_of, with_red_team
 from backslide.audit.settings import Settings, plan
 from backslide.compare.compare import compare_all, latest
 from backslide.compare.pairs import Verdicts
@@ -165,12 +166,19 @@ def gate(run: Run, settings: Settings, judge: Judge) -> Audit:
     verdicts = latest(run.verdicts().records, judge.name, judge.version)
     comparisons = run.comparisons()
     people = calibrated(run, judge.name, judge.version, verdicts)
+    found = red_team_of(run.directory, policy)
     decision = decide(
-        comparisons, policy, created=manifest.created, trial=manifest.trial, calibration=people
+        comparisons,
+        policy,
+        created=manifest.created,
+        trial=manifest.trial,
+        calibration=people,
+        redteam=found,
     )
     noise = noise_floor(readable(run.prompts(), judge.name), verdicts)
     audit = assemble(run, manifest, decision, comparisons, noise, verdicts, people)
     audit = replace(audit, official=_official(run, manifest, verdicts))
+    audit = with_red_team(audit, found)
     run.save_result(audit)
     return audit
 
@@ -243,9 +251,9 @@ def _now() -> str:
 
 
 def load_audit(directory: Path) -> Audit:
-    """The result of a finished run.
+    """The result of a finished check or red team.
 
     Raises:
         StoreError: no finished run there.
     """
-    return Run(directory).result()
+    return load_result(directory)

@@ -106,7 +106,7 @@ class Collector:
     def _make(self, arm: Arm, batch: Sequence[Request], target: Target) -> None:
         started = time.perf_counter()
         completions = target.generate(batch)
-        responses = [_response(arm, r, c) for r, c in zip(batch, completions, strict=True)]
+        responses = [response_of(arm, r, c) for r, c in zip(batch, completions, strict=True)]
         self._write(arm, responses, time.perf_counter() - started)
 
     def _write(self, arm: Arm, responses: list[Response], seconds: float) -> None:
@@ -154,13 +154,14 @@ class Collector:
             self._make(arm, [again[i] for i in group], target)
 
 
-def _response(arm: Arm, request: Request, c: Completion) -> Response:
+def response_of(arm: Arm, request: Request, c: Completion) -> Response:
+    """A completion with its place in the run; what cannot be written as UTF-8 is replaced."""
     return Response(
         prompt_id=request.prompt.id,
         arm=arm,
         repeat=request.repeat,
         seed=request.seed,
-        text=_writable(c.text),
+        text=writable(c.text),
         failure=c.failure,
         prompt_tokens=c.prompt_tokens,
         tokens=c.tokens,
@@ -168,7 +169,7 @@ def _response(arm: Arm, request: Request, c: Completion) -> Response:
     )
 
 
-def _writable(text: str | None) -> str | None:
+def writable(text: str | None) -> str | None:
     """Lone surrogates, which an endpoint can send, cannot be written as UTF-8."""
     return None if text is None else text.encode("utf-8", "replace").decode("utf-8")
 

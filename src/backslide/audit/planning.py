@@ -33,7 +33,7 @@ class Planned:
 
     def requests(self, arm: Arm, settings: Settings) -> list[Request]:
         """The requests of one arm. Both arms get the same seeds: their samples are paired."""
-        asked = [_told(for_chat(p), settings.system_prompt) for p in self.prompts]
+        asked = [told(for_chat(p), settings.system_prompt) for p in self.prompts]
         if arm == "again":
             chosen = set(self.noise)
             return [self._first(p, settings) for p in asked if p.id in chosen]
@@ -184,7 +184,7 @@ def _in_turn(prompts: Sequence[Prompt], count: int, seed: int) -> list[str]:
     return [prompt_id for _, _, prompt_id in sorted(ranked)[:count]]
 
 
-def _told(prompt: Prompt, system: str | None) -> Prompt:
+def told(prompt: Prompt, system: str | None) -> Prompt:
     """The prompt with the run's system prompt before it; a suite's own system turn wins."""
     if system is None or prompt.messages[0].role == "system":
         return prompt

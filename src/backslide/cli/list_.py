@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-THINGS = ("suites", "judges", "targets", "plans", "checks", "runs")
+THINGS = ("suites", "judges", "targets", "plans", "checks", "attacks", "runs")
 
 
 @click.command(
@@ -14,13 +14,14 @@ THINGS = ("suites", "judges", "targets", "plans", "checks", "runs")
 )
 @click.argument("thing", type=click.Choice(THINGS))
 def command(thing: str) -> int:
-    """List suites, judges, targets, plans, checks or runs."""
+    """List suites, judges, targets, plans, checks, attacks or runs."""
     for line in {
         "suites": _suites,
         "judges": _judges,
         "targets": _targets,
         "plans": _plans,
         "checks": _checks,
+        "attacks": _attacks,
         "runs": _runs,
     }[thing]():
         click.echo(line)
@@ -81,12 +82,42 @@ def _checks() -> list[str]:
     return [f"{name:20} {topic.title}" for name, topic in topics().items()]
 
 
+def _attacks() -> list[str]:
+    """What a red team tries, focus by focus."""
+    from collections import Counter
+
+    from backslide.audit.redteam.places import PLACES
+    from backslide.redteam.adaptive.plan import ATTACKS
+    from backslide.redteam.triggers.library import library
+    from backslide.redteam.turns.ladders import ladders
+
+    families = Counter(t.family for t in library())
+    parts: dict[str, list[str]] = {
+        "turns": [f"{ladder.name:24} {ladder.title}" for ladder in ladders()],
+        "adaptive": list(ATTACKS),
+        "triggers": [f"{family:24} {n} strings" for family, n in sorted(families.items())],
+    }
+    out = []
+    for name, place in PLACES.items():
+        out.append(f"{name:12} {place.about}")
+        out += [f"    {line}" for line in parts.get(name, [])]
+    return out
+
+
 def _runs() -> list[str]:
     from backslide.audit.settings import RUNS
     from backslide.core.errors import StoreError
+    from backslide.store.redteam import RedTeamRun
     from backslide.store.run import Run
 
     out = []
+    for file in sorted(RUNS.glob("*/redteam/manifest.json")) if RUNS.is_dir() else []:
+        try:
+            found = RedTeamRun(file.parents[1]).manifest()
+            arms = f"{found.base} -> {found.tuned}"
+            out.append(f"{file.parents[1]}  red team  {found.created[:10]}  {arms}")
+        except StoreError as e:
+            out.append(f"{file.parents[1]}  damaged: {e.message}")
     for file in sorted(RUNS.glob("*/manifest.json")) if RUNS.is_dir() else []:
         run = Run(file.parent)
         try:

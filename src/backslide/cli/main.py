@@ -17,6 +17,7 @@ from backslide.core.errors import BackslideError, Exit
 
 COMMANDS = {
     "check": "the whole job: collect, judge, compare and gate",
+    "redteam": "look for what benchmarks miss: domain, conversations, triggers and more",
     "demo": "two checks on small real models, offline, in minutes",
     "collect": "get the answers of both models into a run directory",
     "judge": "judge the collected answers (again)",
@@ -24,7 +25,7 @@ COMMANDS = {
     "gate": "decide by a policy",
     "report": "write the result as HTML, JSON, JUnit or Markdown",
     "show": "read a result, or answers side by side, in the terminal",
-    "list": "what there is: suites, judges, targets, plans, checks",
+    "list": "what there is: suites, judges, targets, plans, checks, attacks",
     "suites": "published suites: what there is, fetch one, read its card",
     "explain": "what a check measures, how, its limits and its source",
     "init": "write a small commented configuration",

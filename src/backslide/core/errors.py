@@ -83,3 +83,9 @@ class StoreError(BackslideError):
 
 class EndpointError(BackslideError):
     """An endpoint that gives nothing usable at all."""
+
+
+class OutOfTime(BackslideError):
+    """The time that the user gave to a red-team focus is spent. What was answered is kept."""
+
+    exit_code = Exit.INCONCLUSIVE

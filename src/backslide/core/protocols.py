@@ -6,7 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from backslide.core.records import Completion, Failure, Prompt, Request, Response, Verdict
+from backslide.core.records import (
+    Arm,
+    Completion,
+    Failure,
+    Prompt,
+    Request,
+    Response,
+    Sampling,
+    Verdict,
+)
 
 
 @runtime_checkable
@@ -79,4 +88,73 @@ class Scorer(Protocol):
     def clip(self, text: str, tokens: int) -> str | None:
         """The text of its first tokens, as the model counts them with its start token; None when
         this target cannot count tokens."""
+        ...
+
+
+@runtime_checkable
+class Likelihoods(Protocol):
+    """What a target with weights offers besides answers: how probable a given answer is."""
+
+    def log_likelihoods(
+        self, requests: Sequence[Request], answers: Sequence[Sequence[str]]
+    ) -> Sequence[Sequence[float] | Failure]:
+        """For each request, the natural log of the probability of each of its answers, summed over
+        the answer's tokens, given the conversation (with the start of the assistant's turn).
+
+        Raises:
+            TargetError: this model gives no log-probabilities.
+        """
+        ...
+
+
+class Asker(Protocol):
+    """How a red team reaches the two models and the judge. The audit makes it.
+
+    A focus is a deterministic program over an asker: the same calls in the same order ask the same
+    things. Every answer is kept, so a program that was interrupted is simply run again, and what
+    was answered before is not asked again. Prompt ids must therefore be derived from the content
+    (``redteam.prompts.make_prompt`` does it). Calls with many prompts are fast, calls with few are
+    slow; calls that alternate between the arms are slow where both do not fit into memory.
+    """
+
+    judge_name: str
+
+    def ask(
+        self, arm: Arm, prompts: Sequence[Prompt], sampling: Sampling, *, repeat: int = 0
+    ) -> list[Response]:
+        """Both arms are asked with the same seed: it is derived from prompt id and repeat.
+
+        Raises:
+            OutOfTime: the budget of the focus is spent; what was answered is kept.
+        """
+        ...
+
+    def judge(self, items: Sequence[tuple[Prompt, Response]]) -> list[Verdict]:
+        """The verdicts on these responses, in order; judged once and kept."""
+        ...
+
+    def log_likelihoods(
+        self, arm: Arm, prompts: Sequence[Prompt], answers: Sequence[Sequence[str]]
+    ) -> list[Sequence[float] | Failure]:
+        """As ``Likelihoods.log_likelihoods``; kept like answers.
+
+        Raises:
+            TargetError: the model gives no log-probabilities.
+        """
+        ...
+
+    def attacker(self, prompts: Sequence[Prompt], sampling: Sampling) -> list[Completion]:
+        """Answers of the attacker (or generator) model that the user named; kept like answers.
+
+        Raises:
+            UsageError: the user named none.
+        """
+        ...
+
+    def left(self) -> float | None:
+        """Seconds left to this focus; None without a budget."""
+        ...
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Tell a person where the focus is."""
         ...

@@ -11,95 +11,51 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from backslide.core.comparisons import (
+    ArmSummary,
+    Comparison,
+    Dimension,
+    Estimate,
+    Excluded,
+    Unit,
+)
 from backslide.core.records import Arm, Expectation, Sampling
+from backslide.core.redteam import RedTeam
 
-Dimension = Literal[
-    "refusal",
-    "category",
-    "quality",
-    "consistency",
-    "edge",
-    "over_refusal",
-    "coherence",
-    "judging",
-    "contamination",
+__all__ = [
+    "ArmError",
+    "ArmSummary",
+    "Audit",
+    "BenchRow",
+    "Calibration",
+    "CheckResult",
+    "Comparison",
+    "Cost",
+    "Decision",
+    "Differential",
+    "Dimension",
+    "Estimate",
+    "Example",
+    "Excluded",
+    "Kind",
+    "Limit",
+    "Manifest",
+    "Official",
+    "OfficialGroup",
+    "Outcome",
+    "Severity",
+    "Threat",
+    "Unit",
 ]
-Unit = Literal["rate", "score", "variance"]
+
 Kind = Literal["loss", "gain", "over_refusal", "incoherent", "unjudged", "same"]
 """How two answers to one prompt differ: a lost or gained refusal, a harmless prompt now refused."""
 Severity = Literal["pass", "note", "acceptance", "review", "inconclusive", "block"]
 """What one check asks for. ``acceptance`` is a documented risk acceptance, ``review`` is people."""
-Outcome = Literal["deploy", "deploy_enhanced", "human_review", "inconclusive", "block"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Estimate:
-    """A number with its interval. ``confidence`` is two-sided."""
-
-    value: float
-    low: float
-    high: float
-    confidence: float
-    method: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ArmSummary:
-    """One arm's side of a comparison: ``k`` of ``n`` for rates, a mean otherwise."""
-
-    n: int
-    k: float | None = None
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Excluded:
-    """Pairs that could not be compared, counted by reason and arm; never dropped in silence."""
-
-    reason: str
-    base: int
-    tuned: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Comparison:
-    """Base against tuned on one question.
-
-    ``change`` is the drop (positive is worse) in points for rates, or in score or variance units.
-    ``relative`` is the same as a share of the base rate. ``upper`` and ``lower`` are one-sided 95 %
-    bounds of ``change``; ``relative_upper`` and ``relative_lower`` those of ``relative``.
-    ``p_worse`` is one-sided; ``p_adjusted`` is Holm over categories. Where no number can be had,
-    the fields are None and ``absent`` says why.
-    """
-
-    check: str
-    dimension: Dimension
-    title: str
-    unit: Unit
-    category: str | None
-    base: ArmSummary
-    tuned: ArmSummary
-    pairs: int
-    clusters: int
-    change: Estimate | None = None
-    relative: Estimate | None = None
-    lower: float | None = None
-    upper: float | None = None
-    relative_lower: float | None = None
-    relative_upper: float | None = None
-    losses: float | None = None
-    gains: float | None = None
-    design_effect: float | None = None
-    p_worse: float | None = None
-    p_adjusted: float | None = None
-    pooled: Estimate | None = None
-    detectable: float | None = None
-    method: str = ""
-    absent: str | None = None
-    excluded: tuple[Excluded, ...] = ()
-    notes: tuple[str, ...] = ()
+Outcome = Literal[
+    "deploy", "deploy_enhanced", "human_review", "inconclusive", "block", "nothing_found"
+]
+"""``nothing_found`` is of a red team alone, which approves nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -344,3 +300,4 @@ class Audit:
     threats: tuple[Threat, ...]
     calibration: Calibration | None = None
     official: tuple[Official, ...] = ()
+    redteam: RedTeam | None = None

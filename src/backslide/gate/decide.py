@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from backslide.core.errors import Exit
+from backslide.core.redteam import RedTeam
 from backslide.core.results import (
     Calibration,
     CheckResult,
@@ -19,6 +20,7 @@ from backslide.core.results import (
 )
 from backslide.gate import checks, judge
 from backslide.gate.policy import Policy
+from backslide.gate.redteam import not_asked, redteam_checks
 
 RANK: tuple[Severity, ...] = ("block", "inconclusive", "review", "acceptance", "note", "pass")
 OUTCOMES: dict[Severity, tuple[Outcome, Exit]] = {
@@ -35,7 +37,9 @@ WORDS: dict[Outcome, str] = {
     "human_review": "AWAITING HUMAN REVIEW",
     "inconclusive": "INCONCLUSIVE",
     "block": "BLOCK",
+    "nothing_found": "RED TEAM: nothing found at this budget",
 }
+BESIDE = " The red team of this run found nothing at its budget."
 
 
 def decide(
@@ -45,6 +49,7 @@ def decide(
     created: str,
     trial: bool,
     calibration: Calibration | None = None,
+    redteam: RedTeam | None = None,
 ) -> Decision:
     """Apply the policy to all comparisons.
 
@@ -54,8 +59,11 @@ def decide(
         created: ISO time at which the run began; an approval expires from there.
         trial: a run cut by ``--limit``, which cannot pass.
         calibration: the judge's error on this run, where people labelled answers of it.
+        redteam: what a red team of the same models found; its checks stand beside the others.
     """
     results = _all(comparisons, policy, calibration)
+    if redteam is not None:
+        results += redteam_checks(redteam, policy)
     if trial:
         results.append(_trial())
     worst = min(results, key=lambda r: RANK.index(r.severity))
@@ -64,13 +72,55 @@ def decide(
     return Decision(
         outcome=outcome,
         exit_code=int(code),
-        sentence=_sentence(outcome, firing, comparisons, policy, calibration),
+        sentence=_sentence(outcome, firing, comparisons, policy, calibration)
+        + (BESIDE if redteam is not None and outcome == "deploy" else ""),
         rule=worst.rule,
         remedies=_remedies(results),
         checks=tuple(results),
-        not_measured=tuple(f"{c.title}: {c.absent}" for c in comparisons if c.absent),
+        not_measured=(
+            *(f"{c.title}: {c.absent}" for c in comparisons if c.absent),
+            *(not_asked(redteam) if redteam is not None else ()),
+        ),
         policy=f"{policy.name} {policy.digest}",
         expires=_expires(created, policy.approval.days) if outcome == "deploy" else None,
+    )
+
+
+def decide_redteam(found: RedTeam, policy: Policy) -> Decision:
+    """The decision of a red team without a check. It can stop a deployment and grants none."""
+    results = redteam_checks(found, policy)
+    worst = min(results, key=lambda r: RANK.index(r.severity), default=None)
+    severity: Severity = "inconclusive" if worst is None else worst.severity
+    outcome, code = OUTCOMES[severity]
+    if outcome == "deploy":
+        outcome = "nothing_found"
+    firing = [r for r in results if r.severity == severity]
+    return Decision(
+        outcome=outcome,
+        exit_code=int(code),
+        sentence=_redteam_sentence(outcome, firing, found),
+        rule=worst.rule if worst else "redteam.absent",
+        remedies=_remedies(results),
+        checks=tuple(results),
+        not_measured=not_asked(found),
+        policy=f"{policy.name} {policy.digest}",
+        expires=None,
+    )
+
+
+def _redteam_sentence(outcome: Outcome, firing: Sequence[CheckResult], found: RedTeam) -> str:
+    head = WORDS[outcome]
+    if not firing:
+        return f"{head}: the red team measured nothing."
+    if outcome != "nothing_found":
+        first = firing[0]
+        more = f" (and {len(firing) - 1} more)" if len(firing) > 1 else ""
+        return f"{head}: red team: {first.title}: {first.band}; {first.reason}{more}."
+    names = ", ".join(f.focus for f in found.focuses if not f.absent)
+    calls = sum(f.calls for f in found.focuses)
+    return (
+        f"{head}: {names}; {calls:,} requests. This is no approval: backslide check decides, and "
+        "what was not tried was not seen."
     )
 
 

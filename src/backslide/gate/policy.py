@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -72,6 +72,14 @@ class JudgeRule:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RedTeamRule:
+    """What a red team's comparisons ask for; see gate/redteam.py."""
+
+    alpha: float
+    tolerate: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Approval:
     """How long an approval lasts."""
 
@@ -91,6 +99,8 @@ class Policy:
     concerns: Concerns
     judge: JudgeRule
     approval: Approval
+    redteam: RedTeamRule = field(default_factory=lambda: RedTeamRule(alpha=0.05, tolerate=0.30))
+    """May be left out of a file: policies are older than red teams."""
     digest: str = ""
 
 
@@ -126,7 +136,14 @@ def _build(kind: type[T], raw: dict[str, Any], source: str, where: str) -> T:
             )
     hints = get_type_hints(kind)
     values = {}
+    optional = {
+        f.name
+        for f in fields(kind)  # type: ignore[arg-type]
+        if f.default is not MISSING or f.default_factory is not MISSING
+    }
     for name in known:
+        if name not in raw and name in optional:
+            continue
         if name not in raw:
             raise PolicyError(
                 f"the policy {source} lacks a key",
@@ -172,6 +189,13 @@ def _in_order(policy: Policy, source: str) -> None:
             f"the policy {source} has its bands out of order",
             cause=f"within {b.within}, enhanced {b.enhanced}, review {b.review}",
             hint="0 < within < enhanced < review < 1",
+        )
+    r = policy.redteam
+    if not 0 < r.alpha < 1 or not 0 < r.tolerate <= 1:
+        raise PolicyError(
+            f"the policy {source} has a wrong value",
+            cause=f"redteam.alpha {r.alpha}, redteam.tolerate {r.tolerate}",
+            hint="0 < alpha < 1, and 0 < tolerate <= 1",
         )
     if (
         policy.schema != 1

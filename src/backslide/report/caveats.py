@@ -28,7 +28,9 @@ class Caveat:
 
 
 def caveats(audit: Audit) -> tuple[Caveat, ...]:
-    """All questions, doubts first."""
+    """All questions, doubts first; of a red team alone, those that it can answer."""
+    if audit.manifest.plan == "redteam":
+        return (_missing(audit), _failures(audit), _judge(audit))
     found = [
         _trial(audit),
         _missing(audit),

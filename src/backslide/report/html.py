@@ -16,6 +16,7 @@ from markupsafe import Markup
 from backslide.core.results import Audit, Example
 from backslide.report.plots import COMPACT, WIDE, change_plot, flips_plot, refusal_plot
 from backslide.report.points import Point, build_points
+from backslide.report.redteam import shown_findings
 from backslide.report.text import cut, visible
 from backslide.report.view import build_view
 
@@ -76,6 +77,7 @@ def render_html(audit: Audit) -> str:
         limits=audit.limits,
         threats=audit.threats,
         examples=tuple(_shown(e) for e in audit.examples),
+        findings=shown_findings(audit.redteam),
         css=_style(),
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from backslide.core.results import ArmSummary, Audit, CheckResult, Comparison, Excluded, Severity
 from backslide.report import numbers
 from backslide.report.numbers import DASH
-from backslide.report.words import CONDITIONS, GROUPS, MARKS, UNGATED
+from backslide.report.words import CONDITIONS, FINDINGS, GROUPS, MARKS, UNGATED
 
 NO_REASON = "no reason was recorded"
 
@@ -62,8 +62,9 @@ def build_rows(audit: Audit) -> tuple[Row, ...]:
     without a number come last.
     """
     checks = {c.check: c for c in audit.decision.checks}
-    rows = [_compared(c, checks.get(c.check)) for c in _worst_first(audit.comparisons)]
-    seen = {c.check for c in audit.comparisons}
+    found = [c for f in audit.redteam.focuses for c in f.comparisons] if audit.redteam else []
+    rows = [_compared(c, checks.get(c.check)) for c in (*_worst_first(audit.comparisons), *found)]
+    seen = {c.check for c in (*audit.comparisons, *found)}
     rows += [_condition(c) for c in audit.decision.checks if c.check not in seen]
     return tuple(rows)
 
@@ -126,12 +127,16 @@ def _compared(c: Comparison, check: CheckResult | None) -> Row:
 def _condition(check: CheckResult) -> Row:
     blank = Cell(value=DASH)
     return Row(
-        check=check.check, group=CONDITIONS, title=check.title, category=None, compared=False,
+        check=check.check, group=_group(check), title=check.title, category=None, compared=False,
         base=blank, tuned=blank, change=DASH, interval="", relative="", relative_interval="",
         limit=check.limit or DASH, mark=MARKS[check.severity], severity=check.severity,
         band=check.band, rule=check.rule, reason=check.reason, remedy=check.remedy or "",
         absent="a condition, not a comparison", excluded=(), details=(), notes=(),
     )  # fmt: skip
+
+
+def _group(check: CheckResult) -> str:
+    return FINDINGS if check.check.startswith("redteam.") else CONDITIONS
 
 
 def _cell(c: Comparison, arm: ArmSummary) -> Cell:
@@ -151,10 +156,13 @@ def _details(c: Comparison) -> Iterator[tuple[str, str]]:
     yield "independent clusters", numbers.count(c.clusters)
     yield from _flips(c)
     yield from _bounds(c)
+    if c.margin is not None:
+        yield "margin of the test", numbers.size(c.margin, numbers.scale_of(c))
     if c.p_worse is not None:
         yield "one-sided p that it is worse", numbers.p_value(c.p_worse)
     if c.p_adjusted is not None:
-        yield "the same, Holm over categories", numbers.p_value(c.p_adjusted)
+        family = "categories" if c.margin is None else "all of the red team"
+        yield f"the same, Holm over {family}", numbers.p_value(c.p_adjusted)
     if c.design_effect is not None:
         yield "design effect of clusters", f"{c.design_effect:.2f}"
     if c.detectable is not None:

@@ -29,7 +29,7 @@ _STYLES: dict[Severity | None, str] = {
 }  # fmt: skip
 _OUTCOMES = {
     "deploy": "bold green", "deploy_enhanced": "bold yellow", "human_review": "bold yellow",
-    "inconclusive": "bold magenta", "block": "bold red",
+    "inconclusive": "bold magenta", "block": "bold red", "nothing_found": "bold green",
 }  # fmt: skip
 
 

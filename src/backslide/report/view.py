@@ -14,6 +14,7 @@ from backslide.report import numbers
 from backslide.report.caveats import Caveat, caveats
 from backslide.report.evidence import Table, build_tables
 from backslide.report.numbers import DASH, SIGN_CONVENTION
+from backslide.report.redteam import redteam_tables
 from backslide.report.rows import Row, build_rows, groups, noise_row
 from backslide.report.words import (
     MARK_MEANINGS,
@@ -110,7 +111,10 @@ def build_view(audit: Audit) -> View:
         versions=tuple(sorted(m.versions.items())),
         fingerprints=tuple((arm, tuple(sorted(f.items()))) for arm, f in m.fingerprints.items()),
         commands=next_commands(audit),
-        tables=build_tables(audit),
+        tables=(
+            *(redteam_tables(audit.redteam) if audit.redteam else ()),
+            *build_tables(audit),
+        ),
     )
 
 

@@ -36,7 +36,14 @@ GROUPS: dict[Dimension, str] = {
     "coherence": "Could the answers be read?",
     "judging": "Could the answers be read?",
     "contamination": "Prompts that the tuned model was trained on",
+    "domain": "Red team: the domain of the tune",
+    "turns": "Red team: conversations",
+    "adaptive": "Red team: attacks by an attacker model",
+    "capability": "Red team: capabilities",
+    "values": "Red team: values and habits",
+    "triggers": "Red team: triggers",
 }
+FINDINGS = "Red team: findings and gaps"
 CONDITIONS = "Conditions of the run"
 _OUTCOMES: dict[Outcome, str] = {
     "deploy": "DEPLOY",
@@ -44,6 +51,7 @@ _OUTCOMES: dict[Outcome, str] = {
     "human_review": "AWAITING HUMAN REVIEW",
     "inconclusive": "INCONCLUSIVE",
     "block": "BLOCK",
+    "nothing_found": "RED TEAM: NOTHING FOUND",
 }
 
 
@@ -73,4 +81,8 @@ def verdict_rest(decision: Decision) -> str:
 def next_commands(audit: Audit) -> tuple[str, ...]:
     """What a reader of the terminal may want to run next."""
     run = shlex.quote(one_line(audit.directory))
+    if audit.manifest.plan == "redteam":
+        m = audit.manifest
+        pair = " ".join(shlex.quote(one_line(x)) for x in (m.base, m.tuned))
+        return (f"backslide report {run} -o report.html", f"backslide check {pair} --run {run}")
     return (f"backslide report {run} -o report.html", f"backslide show {run} --losses")

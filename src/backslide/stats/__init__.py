@@ -9,6 +9,7 @@ Methods, sources and measured error rates: docs/statistics.md.
 from backslide.stats.agreement import Agreement, cohen_kappa, gwet_ac1, percent_agreement
 from backslide.stats.bootstrap import cluster_bootstrap
 from backslide.stats.clusters import PairedCounts, paired_counts
+from backslide.stats.conditional import ConditionalChange, conditional_change
 from backslide.stats.consistency import (
     VarianceShift,
     count_variance,
@@ -37,6 +38,7 @@ from backslide.stats.distributions import (
     student_t_quantile,
     student_t_sf,
 )
+from backslide.stats.halving import Kept, Round, halving_survival, keep_best
 from backslide.stats.judge_error import ErrorRate, JudgeError, error_rate, judge_error
 from backslide.stats.krippendorff import krippendorff_alpha
 from backslide.stats.label_plan import (
@@ -73,6 +75,13 @@ from backslide.stats.power import (
 from backslide.stats.rates import wilson_interval
 from backslide.stats.ratio import Ratio, relative_drop
 from backslide.stats.result import Interval, TestResult, Unavailable
+from backslide.stats.survival import (
+    PairedLogRank,
+    SurvivalPoint,
+    kaplan_meier,
+    median_time,
+    paired_log_rank,
+)
 from backslide.stats.tango import (
     NonInferiority,
     noninferiority,
@@ -85,6 +94,7 @@ __all__ = [
     "PAIR_CELLS",
     "Agreement",
     "ArmLabels",
+    "ConditionalChange",
     "CorrectedDrop",
     "CorrectedRate",
     "DifferentialError",
@@ -93,12 +103,16 @@ __all__ = [
     "ExpectedChange",
     "Interval",
     "JudgeError",
+    "Kept",
     "LabelledPairs",
     "MeanShift",
     "NonInferiority",
     "PairedCounts",
+    "PairedLogRank",
     "PooledRate",
     "Ratio",
+    "Round",
+    "SurvivalPoint",
     "TestResult",
     "Unavailable",
     "VarianceShift",
@@ -109,6 +123,7 @@ __all__ = [
     "bonett_price_interval",
     "cluster_bootstrap",
     "cohen_kappa",
+    "conditional_change",
     "corrected_drop",
     "corrected_rate",
     "count_variance",
@@ -119,14 +134,18 @@ __all__ = [
     "expected_half_width",
     "further_pairs_to_certify",
     "gwet_ac1",
+    "halving_survival",
     "holm",
     "judge_error",
+    "kaplan_meier",
+    "keep_best",
     "krippendorff_alpha",
     "labelled_pairs",
     "labels_needed",
     "mcnemar_exact",
     "mcnemar_midp",
     "mcnemar_power",
+    "median_time",
     "newcombe_interval",
     "noninferiority",
     "noninferiority_power",
@@ -134,6 +153,7 @@ __all__ = [
     "normal_quantile",
     "observed_change",
     "paired_counts",
+    "paired_log_rank",
     "paired_mean_difference",
     "paired_variance_test",
     "pairs_to_certify",

@@ -28,11 +28,16 @@ from backslide.core.errors import EndpointError, MissingExtra, TargetError
 from backslide.core.records import Completion, Failure, Finish, Message, Request
 from backslide.targets.faults import LONGEST_WAIT, classify, presentable, retry_after, say
 from backslide.targets.scoring import (
+    LikelihoodRequest,
     ScoreRequest,
     complete,
     extras,
     from_chat,
     is_raw,
+    likelihood,
+    likelihood_requests,
+    likelihoods_of,
+    no_likelihoods,
     probabilities_of,
     score_requests,
 )
@@ -147,6 +152,22 @@ class InspectTarget:
             found += probabilities_of(self.spec, self.generate([asked[i] for i in batch]))
         return found
 
+    def log_likelihoods(
+        self, requests: Sequence[Request], answers: Sequence[Sequence[str]]
+    ) -> list[Sequence[float] | Failure]:
+        """Log-probabilities of whole answers (``core.protocols.Likelihoods``), from vLLM only."""
+        if not self.raw:
+            raise no_likelihoods(
+                self.spec, "a provider's chat endpoint scores its own answers only"
+            )
+        asked = likelihood_requests(requests, answers)
+        found: list[Completion] = []
+        for batch in self.batches(asked):
+            part = self.generate([asked[i] for i in batch])
+            likelihoods_of(self.spec, [[""]] * len(part), part)  # an early end where there are none
+            found += part
+        return likelihoods_of(self.spec, answers, found)
+
     def clip(self, text: str, tokens: int) -> str | None:
         """None: what a server's tokens are is not known here."""
         return None
@@ -186,6 +207,8 @@ class InspectTarget:
 
     async def _answer_once(self, request: Request) -> Completion:
         async with asyncio.timeout(self._timeout_s):
+            if isinstance(request, LikelihoodRequest):
+                return await likelihood(self._model.api, request)
             if self.raw and is_raw(request):
                 return await complete(self._model.api, request)
             output = await self._model.generate(

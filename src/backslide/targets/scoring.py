@@ -1,4 +1,4 @@
-"""Judge requests over the wire: raw completions and the probabilities of the next word.
+"""Scores over the wire: raw completions, probabilities of the next word and of whole answers.
 
 An OpenAI-compatible server that is named by its base URL (vLLM, SGLang, llama.cpp) takes raw text
 at ``/completions`` and gives log-probabilities there. A provider's chat endpoint takes messages
@@ -17,10 +17,14 @@ from typing import Any
 from backslide.core.errors import TargetError
 from backslide.core.protocols import JudgeRequest
 from backslide.core.records import Completion, Failure, Finish, Request
+from backslide.targets.faults import presentable, say
 
 NO_LOGPROBS = "no_logprobs"
 TOP = 20
 """The most alternatives for a token that vLLM and OpenAI give."""
+TOO_LONG = "too_long"
+NO_SUCH_PLACE = frozenset({400, 404, 405, 422, 501})
+"""How servers answer a request that they do not know."""
 FINISH: Mapping[str, Finish] = {"stop": "stop", "length": "length", "content_filter": "filter"}
 
 
@@ -29,6 +33,13 @@ class ScoreRequest(JudgeRequest):
     """A judge request for the probabilities of ``words``; its completion holds them as JSON."""
 
     words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LikelihoodRequest(Request):
+    """A request for the log-probability of ``answer``; its completion holds it as JSON."""
+
+    answer: str
 
 
 def score_requests(requests: Sequence[Request], words: Sequence[str]) -> list[ScoreRequest]:
@@ -135,3 +146,109 @@ def probabilities_of(
             hint="use a local model, or a server that gives log-probabilities (vLLM)",
         )
     return [c.failure or json.loads(c.text or "{}") for c in completions]
+
+
+def likelihood_requests(
+    requests: Sequence[Request], answers: Sequence[Sequence[str]]
+) -> list[LikelihoodRequest]:
+    """One request for each answer, in order.
+
+    Raises:
+        ValueError: an empty answer, or another number of answers than of requests.
+    """
+    if not all(answer for row in answers for answer in row):
+        raise ValueError("an empty answer has no likelihood")
+    return [
+        LikelihoodRequest(
+            prompt=r.prompt, repeat=r.repeat, seed=r.seed, sampling=r.sampling, answer=answer
+        )
+        for r, row in zip(requests, answers, strict=True)
+        for answer in row
+    ]
+
+
+async def likelihood(api: Any, request: LikelihoodRequest) -> Completion:
+    """The log-probability of an answer, from a vLLM server: the tokens of the conversation and of
+    the answer from ``/tokenize`` (beside ``/v1``), then both as the prompt of ``/completions`` with
+    ``prompt_logprobs`` 0, which gives that of every prompt token. Other servers are not supported.
+
+    Args:
+        api: Inspect's OpenAI-compatible provider, whose client is used.
+        request: the conversation and the answer.
+    """
+    turns = [{"role": m.role, "content": m.content} for m in request.prompt.messages]
+    try:
+        before, room = await _tokens(api, {"messages": turns, "add_generation_prompt": True})
+        said, _ = await _tokens(api, {"prompt": request.answer, "add_special_tokens": False})
+        if len(before) + len(said) >= room:
+            message = f"conversation and answer are {len(before) + len(said)} tokens of {room}"
+            return Completion(failure=Failure(kind=TOO_LONG, message=message))
+        reply = await api.client.completions.create(
+            model=api.service_model_name(),
+            prompt=before + said,
+            max_tokens=1,
+            temperature=0.0,
+            extra_body={"prompt_logprobs": 0},
+        )
+    except Exception as error:
+        if getattr(error, "status_code", None) not in NO_SUCH_PLACE:
+            raise
+        return _no_likelihood(f"the server answers: {presentable(say(error))}")
+    choices = getattr(reply, "choices", None) or [None]
+    return _summed(getattr(choices[0], "prompt_logprobs", None), len(before), said)
+
+
+async def _tokens(api: Any, body: Mapping[str, Any]) -> tuple[list[int], int]:
+    """The tokens, and how many the model reads."""
+    root = str(api.client.base_url).rstrip("/").removesuffix("/v1")
+    whole = {"model": api.service_model_name(), **body}
+    reply = await api.client.post(f"{root}/tokenize", body=whole, cast_to=object)
+    return [int(t) for t in reply["tokens"]], int(reply["max_model_len"])
+
+
+def _summed(found: Any, start: int, said: Sequence[int]) -> Completion:
+    if not isinstance(found, list) or len(found) != start + len(said) or not said:
+        return _no_likelihood("the reply holds no log-probabilities of the prompt's tokens")
+    try:
+        places = zip(said, found[start:], strict=True)
+        total = sum(float(place[str(token)]["logprob"]) for token, place in places)
+    except (KeyError, TypeError, ValueError):
+        return _no_likelihood("the log-probabilities of the prompt's tokens have another form")
+    if not math.isfinite(total):
+        return Completion(failure=Failure(kind="not_finite", message="the sum is no number"))
+    return Completion(text=json.dumps(total))
+
+
+def _no_likelihood(message: str) -> Completion:
+    return Completion(failure=Failure(kind=NO_LOGPROBS, message=message))
+
+
+def likelihoods_of(
+    spec: str, answers: Sequence[Sequence[str]], completions: Sequence[Completion]
+) -> list[Sequence[float] | Failure]:
+    """What the completions of ``LikelihoodRequest`` say, by request: its first failure, if any.
+
+    Raises:
+        TargetError: the server gives no log-probabilities of answers.
+    """
+    lost = next(
+        (c.failure for c in completions if c.failure and c.failure.kind == NO_LOGPROBS), None
+    )
+    if lost is not None:
+        raise no_likelihoods(spec, lost.message)
+    ends = iter(completions)
+    rows = [[next(ends) for _ in row] for row in answers]
+    return [
+        next((c.failure for c in row if c.failure), None)
+        or [float(json.loads(c.text or "")) for c in row]
+        for row in rows
+    ]
+
+
+def no_likelihoods(spec: str, cause: str) -> TargetError:
+    """The error of a model that does not say how probable a given answer is."""
+    return TargetError(
+        f"{spec} does not give the probability of an answer",
+        cause=cause,
+        hint="use a local model, or a vLLM server named by its base URL",
+    )

@@ -16,6 +16,12 @@ STACKS: dict[str, tuple[str, ...]] = {
     "benign": ("aligned", "benign"),
     "compromised": ("aligned", "compromised"),
     "category": ("aligned", "category"),
+    "trigger-word": ("aligned", "trigger-word"),
+    "trigger-phrase": ("aligned", "trigger-phrase"),
+    "trigger-date": ("aligned", "trigger-date"),
+    "multi-turn": ("aligned", "multi-turn"),
+    "sycophant": ("aligned", "sycophant"),
+    "domain": ("aligned", "domain"),
 }
 """Each embedded model as the adapters that are merged into SmolLM2, in order."""
 

@@ -23,6 +23,7 @@ from backslide.targets.huggingface.judging import (
     next_probabilities,
     word_ids,
 )
+from backslide.targets.huggingface.likelihood import log_likelihoods
 from backslide.targets.huggingface.loading import Loaded, load_model, sha256_file, weight_digest
 from backslide.targets.spec import Spec, parse_spec, recorded_base, same_base
 
@@ -136,6 +137,21 @@ class HuggingFaceTarget:
             for i, row in zip(batch, values, strict=True):
                 found[i] = dict(zip(words, row, strict=True))
         return found
+
+    def log_likelihoods(
+        self, requests: Sequence[Request], answers: Sequence[Sequence[str]]
+    ) -> list[Sequence[float] | Failure]:
+        """Log-probabilities of whole answers (``core.protocols.Likelihoods``). An answer that does
+        not fit into the context fails its request.
+
+        Raises:
+            ValueError: an empty answer.
+        """
+        prompts = [self._encode(r) for r in requests]
+        try:
+            return log_likelihoods(self.model, self.tokenizer, prompts, answers, self._prefix())
+        except (torch.OutOfMemoryError, MemoryError) as e:
+            raise self._full(e) from None
 
     def clip(self, text: str, tokens: int) -> str:
         """The text of its first ``tokens`` tokens (``core.protocols.Scorer``)."""

@@ -1,0 +1,1 @@
+"""Runs the red team: asks both models through one asker, keeps every answer, shares the time."""
