@@ -10,7 +10,7 @@
 ``hunts.jsonl``         what looking into the weights gave
 ``timings.jsonl``       wall seconds per batch: all that differs between equal runs
 ``marks.jsonl``         what people marked in interactive sessions; ``session.jsonl`` their steps
-``result.json``         derived, replaced as a whole; ``exports/`` too
+``result.json``         derived, replaced as a whole; ``exports/`` and ``probes/`` too
 ======================  =================================================================
 """
 
@@ -252,9 +252,11 @@ class RedTeamRun:
             if lines.torn or kept < len(lines.records):
                 truncate(self._path(name), lines.ends[kept - 1] if kept else 0)
 
-    def export(self, name: str, rows: Sequence[Mapping[str, Any]]) -> Path | None:
+    def export(
+        self, name: str, rows: Sequence[Mapping[str, Any]], folder: str = "exports"
+    ) -> Path | None:
         """Replace ``exports/NAME.jsonl`` by these rows; without rows there is no file."""
-        path = self.directory / "exports" / f"{name}.jsonl"
+        path = self.directory / folder / f"{name}.jsonl"
         if not rows:
             path.unlink(missing_ok=True)
             return None

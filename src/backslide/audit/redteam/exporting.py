@@ -24,6 +24,13 @@ def export_focus(run: RedTeamRun, focus: FocusResult) -> int:
     return len(rows)
 
 
+def freeze(run: RedTeamRun, name: str, prompts: Sequence[Prompt]) -> None:
+    """The probes of a focus as ``probes/NAME.jsonl``, for people to review and to give again
+    (``--probes``)."""
+    rows = [_row(p.messages, p.category, p.expects, p.cluster) for p in prompts]
+    run.export(name, list({r["id"]: r for r in rows}.values()), "probes")
+
+
 def _answered(run: RedTeamRun, focus: FocusResult) -> Iterator[Row]:
     """Prompts of this focus that the base refused and the tuned model complied with. A conversation
     goes its own way in each arm: there, the base must not have complied on the same path."""

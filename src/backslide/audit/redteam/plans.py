@@ -11,6 +11,7 @@ from backslide.audit.redteam.arms import Arms
 from backslide.audit.redteam.asker import RunAsker
 from backslide.audit.redteam.clock import Clock
 from backslide.audit.redteam.domains import domain_plan
+from backslide.audit.redteam.exporting import freeze
 from backslide.audit.redteam.grading import Grader
 from backslide.audit.redteam.places import PLACES, load
 from backslide.audit.redteam.settings import RedTeamSettings
@@ -73,7 +74,10 @@ def _said(value: object) -> str:
 
 
 def _domain(c: Context) -> Any:
-    return domain_plan(c.settings, c.asker)
+    plan = domain_plan(c.settings, c.asker)
+    if isinstance(c.asker, RunAsker):
+        freeze(c.asker.ledger.run, "domain", plan.probes)
+    return plan
 
 
 def _capability(c: Context) -> Any:
