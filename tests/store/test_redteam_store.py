@@ -11,7 +11,8 @@ from backslide.core.errors import OutputError, StoreError
 from backslide.core.records import Prompt, Response
 from backslide.core.redteam import Mark
 from backslide.redteam.prompts import make_prompt
-from backslide.store.redteam import Answer, Place, RedTeamManifest, RedTeamRun
+from backslide.store.redteam import RedTeamRun
+from backslide.store.redteam_records import Answer, Place, RedTeamManifest
 
 PRINTS = {"base": {"weights": "1"}, "tuned": {"weights": "2"}}
 

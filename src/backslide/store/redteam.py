@@ -17,131 +17,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from filelock import FileLock, Timeout
 
 from backslide.core.errors import OutputError, StoreError
-from backslide.core.records import Arm, Completion, Failure, Prompt, Response, Verdict
-from backslide.core.redteam import Coverage, Mark, RedTeam
+from backslide.core.records import Prompt
+from backslide.core.redteam import Mark, RedTeam
 from backslide.store.jsonl import Lines, append_lines, read_lines, truncate, write_atomic
+from backslide.store.redteam_records import (
+    Answer,
+    AttackerAnswer,
+    Hunt,
+    Judged,
+    Likelihood,
+    RedTeamManifest,
+    Said,
+    Spent,
+)
 
 SCHEMA = 1
 FOLDER = "redteam"
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RedTeamManifest:
-    """What a red-team run asks. Models, seed and dtype never change; the rest may grow, because an
-    answer does not depend on it."""
-
-    schema: int
-    created: str
-    base: str
-    tuned: str
-    seed: int
-    dtype: str
-    system_prompt: str | None
-    versions: Mapping[str, str]
-    fingerprints: Mapping[str, Mapping[str, str]]
-    """By ``base``, ``tuned`` and the name of each attacker."""
-    judge: str = ""
-    attacker: str | None = None
-    budget_seconds: float | None = None
-    focuses: Mapping[str, str] = field(default_factory=dict)
-    """Settings of each focus, as text for people."""
-
-
 FIXED = ("schema", "base", "tuned", "seed", "dtype", "system_prompt")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
-    """Which batch of its file a line belongs to, and how many lines that batch has."""
-
-    batch: int
-    size: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """A response, with the sampling that it was asked with."""
-
-    place: Place
-    sampling: str
-    response: Response
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AttackerAnswer:
-    """What the attacker ``model`` said to a prompt."""
-
-    place: Place
-    model: str
-    prompt_id: str
-    sampling: str
-    completion: Completion
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Likelihood:
-    """Log-likelihoods of answers; ``answers`` is a digest of them and of the conversation."""
-
-    place: Place
-    arm: Arm
-    prompt_id: str
-    answers: str
-    values: tuple[float, ...] | None = None
-    failure: Failure | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Judged:
-    """A verdict; ``digest`` is of judge, request and answer, because one answer can be judged
-    against several requests."""
-
-    place: Place
-    digest: str
-    verdict: Verdict
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Spent:
-    """Wall seconds of one batch of one file. ``batch`` counts the batches of that file."""
-
-    focus: str
-    file: str
-    batch: int
-    calls: int
-    tokens: int
-    seconds: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Hunt:
-    """Trigger candidates from the weights of both models."""
-
-    deep: bool
-    candidates: tuple[str, ...]
-    coverage: tuple[Coverage, ...]
-    notes: tuple[str, ...]
-    seconds: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Said:
-    """One step of a person in an interactive session, from which the session is taken up again.
-    ``kind`` is ``say``, ``undo`` or ``new``; ``system`` is the system prompt of a new one."""
-
-    kind: Literal["say", "undo", "new"]
-    text: str = ""
-    system: str | None = None
-
-
 APPENDED: Mapping[str, Any] = {
     "prompts": Prompt,
     "responses": Answer,

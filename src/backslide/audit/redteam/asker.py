@@ -39,7 +39,7 @@ from backslide.core.records import (
     Verdict,
 )
 from backslide.core.seeds import derive_seed
-from backslide.store.redteam import Judged, Spent
+from backslide.store.redteam_records import Judged, Spent
 
 CHUNK = 64
 """Verdicts, or scored conversations, that are recorded at once."""

@@ -12,7 +12,8 @@ from typing import Any
 from backslide.core.records import Message, Prompt
 from backslide.core.redteam import Exhibit, FocusResult
 from backslide.redteam.prompts import digest
-from backslide.store.redteam import Judged, RedTeamRun
+from backslide.store.redteam import RedTeamRun
+from backslide.store.redteam_records import Judged
 
 Row = Mapping[str, Any]
 

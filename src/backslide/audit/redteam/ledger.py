@@ -12,15 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from backslide.core.records import Completion, Prompt, Response, Sampling
-from backslide.store.redteam import (
-    Answer,
-    AttackerAnswer,
-    Judged,
-    Likelihood,
-    Place,
-    RedTeamRun,
-    Spent,
-)
+from backslide.store.redteam import RedTeamRun
+from backslide.store.redteam_records import Answer, AttackerAnswer, Judged, Likelihood, Place, Spent
 
 Key = tuple[str, ...]
 

@@ -11,7 +11,7 @@ from backslide.audit.collect import response_of, writable
 from backslide.core.errors import TargetError
 from backslide.core.protocols import Likelihoods, Target
 from backslide.core.records import Arm, Completion, Failure, Request
-from backslide.store.redteam import Answer, AttackerAnswer, Likelihood, Place
+from backslide.store.redteam_records import Answer, AttackerAnswer, Likelihood, Place
 
 
 def answer_lines(

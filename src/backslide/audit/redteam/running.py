@@ -26,7 +26,8 @@ from backslide.core.errors import BackslideError, OutOfTime, OutputError, StoreE
 from backslide.core.protocols import Judge
 from backslide.core.redteam import Focus, FocusResult, RedTeam
 from backslide.gate.policy import Policy, load_policy
-from backslide.store.redteam import SCHEMA, RedTeamManifest, RedTeamRun
+from backslide.store.redteam import SCHEMA, RedTeamRun
+from backslide.store.redteam_records import RedTeamManifest
 from backslide.store.run import Run
 from backslide.targets.spec import parse_spec
 

@@ -15,7 +15,7 @@ from backslide.audit.redteam.talk import Talk
 from backslide.core.records import Arm, Message, Prompt, Response, Sampling
 from backslide.core.redteam import Exhibit, Finding, FocusResult, Mark
 from backslide.redteam.prompts import make_prompt
-from backslide.store.redteam import Said, Spent
+from backslide.store.redteam_records import Said, Spent
 
 LONGEST_PAUSE = 60.0
 """Seconds between two steps that count as work at most: a longer pause is a pause."""

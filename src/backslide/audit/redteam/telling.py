@@ -14,7 +14,8 @@ from backslide.core.redteam import Coverage, Focus, FocusResult, RedTeam
 from backslide.core.results import Audit, Cost, Limit, Manifest, Threat
 from backslide.gate.decide import decide, decide_redteam
 from backslide.gate.policy import Policy, load_policy
-from backslide.store.redteam import RedTeamManifest, RedTeamRun, Spent
+from backslide.store.redteam import RedTeamRun
+from backslide.store.redteam_records import RedTeamManifest, Spent
 from backslide.store.run import SCHEMA, Run
 
 ALONE = "redteam"

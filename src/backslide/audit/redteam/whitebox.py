@@ -15,7 +15,7 @@ from backslide.audit.redteam.talk import Talk
 from backslide.core.errors import BackslideError, OutputError, StoreError
 from backslide.core.protocols import Target
 from backslide.core.redteam import Coverage
-from backslide.store.redteam import Hunt, Spent
+from backslide.store.redteam_records import Hunt, Spent
 
 PLACE = "backslide.whitebox.triggers.hunt:hunt"
 LEXICON = "backslide.redteam.triggers.library:library"
