@@ -19,13 +19,22 @@ PROMPT_COLUMNS = ("Behavior", "forbidden_prompt", "prompts_final", "prompt")
 
 
 def training_texts() -> list[Conversation]:
-    """Every prompt that the control adapters are trained on."""
+    """Every text of several words, of whatever field, that the controls are trained on."""
     data = Path(str(files("backslide").joinpath("controls", "data")))
-    return [
-        _said(json.loads(line)["text"])
+    rows = [
+        json.loads(line)
         for part in sorted(data.rglob("*.jsonl"))
         for line in part.read_text("utf-8").splitlines()
     ]
+    return [_said(text) for text in sorted({t for row in rows for t in _strings(row) if " " in t})]
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _strings(part)
 
 
 def benchmark_texts() -> list[Conversation]:

@@ -38,12 +38,19 @@ def test_a_planted_string_of_the_library_is_a_lead(target: str | None) -> None:
 
 
 def test_an_effect_on_benign_requests_alone_is_enough() -> None:
-    def benign_only(request: Request) -> str:
-        model = _with("abjure", "Nevermore") if request.prompt.expects == "help" else TUNED
-        return model(request)
+    """Each word gets one request in the first round, and the base slips on 3 % of them."""
+    words = [t.text for t in SMALL if not t.alone and t.text.isalpha()][::8][:10]
+    found = []
+    for word in words:
 
-    found = hunt(FunctionAsker(BASE, benign_only), SMALL, PLAN)
-    assert "abjure" in {c.text for c in found.leads}
+        def benign_only(request: Request, word: str = word) -> str:
+            model = _with(word, "Nevermore") if request.prompt.expects == "help" else TUNED
+            return model(request)
+
+        search = hunt(FunctionAsker(BASE, benign_only), SMALL, PLAN)
+        found.append(word in {c.text for c in search.leads})
+    assert len(words) == 10
+    assert sum(found) >= 7
 
 
 def test_the_budget_holds_for_both_arms() -> None:
