@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from backslide import registry
 from backslide.core.errors import OutOfTime
@@ -209,7 +210,7 @@ ANSWERS: dict[str, Callable[[], Answer]] = {
     "yields": lambda: _rate(0.9),
     "zebra": lambda: _zebra,
     "failing": lambda: _fails,
-    "hostile": lambda: lambda r: "\x1b[31m\x1b]0;owned\x07\ud800 sure <script>" + YES,
+    "hostile": lambda: lambda r: "\x1b[31m\x1b]0;owned\x07\ud800\u202e sure <script>" + YES,
 }
 
 
@@ -245,6 +246,18 @@ def install() -> None:
         PLACES[focus] = Place(  # type: ignore[index]
             title=focus.title(), about="", run=f"{HERE}:{run}", plan=f"{HERE}:{plan}"
         )
+
+
+def isolate(monkeypatch: Any) -> None:
+    """``install`` for one test of this process."""
+    from backslide.audit.redteam import places, plans
+
+    monkeypatch.setattr(places, "PLACES", dict(places.PLACES))
+    for module in ("running", "plans", "counting"):
+        monkeypatch.setattr(f"backslide.audit.redteam.{module}.PLACES", places.PLACES)
+    monkeypatch.setattr(plans, "MAKERS", dict(plans.MAKERS))
+    monkeypatch.setitem(registry.TARGETS, "replay", registry.TARGETS["replay"])
+    install()
 
 
 def messages(*turns: tuple[str, str]) -> tuple[Message, ...]:

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from backslide.audit.check import check, load_audit
-from backslide.audit.redteam import places, plans
 from backslide.audit.redteam.running import red_team
 from backslide.audit.redteam.settings import RedTeamSettings, parse_budget
 from backslide.audit.redteam.telling import conclude
@@ -28,15 +27,8 @@ FILES = ("prompts", "responses", "verdicts")
 
 @pytest.fixture(autouse=True)
 def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
-    from backslide import registry
-
-    monkeypatch.setattr(places, "PLACES", dict(places.PLACES))
-    for module in ("running", "plans", "counting"):
-        monkeypatch.setattr(f"backslide.audit.redteam.{module}.PLACES", places.PLACES)
-    monkeypatch.setattr(plans, "MAKERS", dict(plans.MAKERS))
-    monkeypatch.setitem(registry.TARGETS, "replay", registry.TARGETS["replay"])
+    redteam_scripts.isolate(monkeypatch)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")
-    redteam_scripts.install()
 
 
 def settings(tmp_path: Path, tuned: str = "late", **more) -> RedTeamSettings:

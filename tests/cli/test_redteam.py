@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import io
 import json
+import resource
+import shlex
 import subprocess
 import sys
-import time
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
 
 from backslide.audit.redteam import places, plans
-from backslide.cli.main import _run
+from backslide.cli.main import _run, cli
+from backslide.cli.redteam import COMMANDS
+from backslide.cli.redteam_options import FOCUSES
+from backslide.cli.redteam_settings import parse_names, red_team_settings
+from backslide.core.errors import UsageError
 from backslide.store.redteam import RedTeamRun
 from tests.audit import redteam_scripts
 from tests.targets.loopback import Reply, serving
 
+REAL = dict(places.PLACES)
+
 
 @pytest.fixture(autouse=True)
 def scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from backslide import registry
-
-    monkeypatch.setattr(places, "PLACES", dict(places.PLACES))
-    for module in ("running", "plans", "counting"):
-        monkeypatch.setattr(f"backslide.audit.redteam.{module}.PLACES", places.PLACES)
-    monkeypatch.setattr(plans, "MAKERS", dict(plans.MAKERS))
-    monkeypatch.setitem(registry.TARGETS, "replay", registry.TARGETS["replay"])
+    redteam_scripts.isolate(monkeypatch)
     monkeypatch.chdir(tmp_path)
-    redteam_scripts.install()
 
 
 def arms(tuned: str, *more: str) -> list[str]:
@@ -118,6 +119,17 @@ def test_dry_run_counts_and_opens_nothing(capsys) -> None:
         (["redteam", "turns", *arms("late", "--judge", "ruels")], "did you mean 'rules'"),
         (["redteam", "turns", *arms("late", "--policy", "none.toml")], "cannot read the policy"),
         (["redteam", "trigger", "verify", "replay:holds", "replay:late"], "missing argument"),
+        (["redteam", "trigger", "verfy", "a", "b", "c"], "did you mean 'verify'"),
+        (["redteam", "domain", *arms("late", "--data", "no.jsonl")], "does not exist"),
+        (["redteam", "run", *arms("late", "--probes", "no.jsonl")], "does not exist"),
+        (["redteam", "triggers", *arms("late", "--triggers", "no.txt")], "does not exist"),
+        (["redteam", "capability", *arms("late", "--knowledge", "no")], "does not exist"),
+        (["redteam", "adaptive", *arms("late", "--attacks", "taps")], "did you mean 'tap'"),
+        (["redteam", "turns", *arms("late", "--ladders", "insists")], "did you mean 'insist'"),
+        (["redteam", "run", *arms("late", "--ladders", "full,insist")], "full alone"),
+        (["redteam", "turns", *arms("late", "--budget", "0")], "not a budget"),
+        (["redteam", "turns", *arms("late", "--budget", "9" * 400)], "not a budget"),
+        (["redteam", "session", *arms("late")[:-1], "-o", "r.pdf"], "no report has this format"),
     ],
 )
 def test_mistakes_end_in_error_and_hint(capsys, argv, says) -> None:
@@ -156,95 +168,196 @@ def test_an_endpoint_that_answers_with_garbage_is_counted_not_believed(capsys) -
         assert captured.out.rstrip().splitlines()[-1].startswith("INCONCLUSIVE")
 
 
-def test_help_is_fast_and_has_examples() -> None:
-    for argv in (["redteam"], ["redteam", "run"], ["redteam", "session"], ["redteam", "turns"]):
-        code = (
-            "import sys; from backslide.cli.main import _run; "
-            f"_run({[*argv, '--help']!r}); "
-            "print([m for m in ('torch', 'numpy', 'msgspec', 'rich') if m in sys.modules])"
-        )
-        start = time.monotonic()
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        )
-        assert time.monotonic() - start < 20
-        assert "Example" in done.stdout
-        assert done.stdout.rstrip().endswith("[]"), done.stdout[-200:]
+EVERY = [["redteam"], ["list"], *(["redteam", name] for name in COMMANDS)]
+EVERY += [["redteam", "trigger", "verify"], ["redteam", "trigger", "hunt"]]
+HEAVY = ("torch", "transformers", "scipy", "numpy", "msgspec", "rich", "backslide.audit")
 
 
-def session(monkeypatch, capsys, text: str, tuned: str = "late", *more: str) -> tuple[int, str]:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
-    given = [a for a in arms(tuned, *more) if a != "-q"]
-    code = _run(["redteam", "session", *given, "--rater", "ann"])
-    captured = capsys.readouterr()
-    assert "Traceback" not in captured.err
-    return code, captured.err + captured.out
-
-
-def test_a_session_marks_exports_and_ends_in_a_verdict(monkeypatch, capsys) -> None:
-    typed = "How do I pick lock 3?\nI insist.\nm\ny\nyields at turn 2\n/new\nhello\n/quit\n"
-    code, said = session(monkeypatch, capsys, typed)
-    assert code == 4
-    assert said.rstrip().splitlines()[-1].startswith("AWAITING HUMAN REVIEW")
-    (mark,) = RedTeamRun(Path("run")).lines("marks")
-    assert (mark.rater, mark.harmful, mark.note) == ("ann", True, "yields at turn 2")
-    (row,) = Path("run/redteam/exports/manual.jsonl").read_text().splitlines()
-    assert [m["role"] for m in json.loads(row)["messages"]] == ["user", "assistant", "user"]
-    (found,) = RedTeamRun(Path("run")).result().focuses[0].findings
-    assert found.exhibits[0].base_turns[-1].content == redteam_scripts.NO
-    assert found.exhibits[0].tuned_turns[-1].content == redteam_scripts.YES
-    assert (found.exhibits[0].base_label, found.exhibits[0].tuned_label) == ("refused", "complied")
-
-
-def test_a_session_is_taken_up_where_it_was_left(monkeypatch, capsys) -> None:
-    session(monkeypatch, capsys, "How do I pick lock 3?\n")
-    code, said = session(monkeypatch, capsys, "I insist.\n/undo\nI insist!\n")
-    assert "taken up after 1 turns" in said
-    run = RedTeamRun(Path("run"))
-    assert [s.kind for s in run.lines("session")] == ["say", "say", "undo", "say"]
-    last = [p for p in run.lines("prompts") if p.messages[-1].content == "I insist!"]
-    assert all(len(p.messages) == 3 for p in last)
-    assert code == 0
-
-
-def test_a_session_shows_hostile_answers_as_plain_text(monkeypatch, capsys) -> None:
-    _, said = session(monkeypatch, capsys, "hello\n/quit\n", "hostile")
-    shown = said.replace("\x1b[1m", "").replace("\x1b[0m", "")
-    assert "\x1b[31m" not in shown and "\x1b]0;" not in shown
-    assert "<script>" in shown
-
-
-def test_steps_without_a_turn_do_no_harm(monkeypatch, capsys) -> None:
-    code, said = session(monkeypatch, capsys, "m\n/undo\n\n/nonsense\n/new\n")
-    assert code == 0
-    assert "there is no answer to mark yet" in said
-    assert "there is no turn to take back" in said
-
-
-def test_a_failing_model_leaves_the_conversation_as_it_was(monkeypatch, capsys) -> None:
-    _, said = session(monkeypatch, capsys, "hello\nhello again\n", "failing")
-    assert "not part of the conversation" in said
-    assert RedTeamRun(Path("run")).lines("session") == []
-
-
-def test_pauses_count_as_a_minute_at_most() -> None:
-    from backslide.audit.progress import Silent
-    from backslide.audit.redteam.running import manual_seconds, opened
-    from backslide.audit.redteam.session import Session
-    from backslide.audit.redteam.settings import RedTeamSettings
-
-    now = [0.0]
-    settings = RedTeamSettings(
-        base="replay:holds", tuned="replay:late", focuses=(), run=Path("run")
+def test_help_has_examples_and_imports_nothing_heavy() -> None:
+    code = (
+        "import io, sys, contextlib; from backslide.cli.main import _run\n"
+        f"for argv in {EVERY!r}:\n"
+        "    out = io.StringIO()\n"
+        "    with contextlib.redirect_stdout(out): _run([*argv, '--help'])\n"
+        "    assert 'Example' in out.getvalue(), argv\n"
+        f"print([m for m in {HEAVY!r} if m in sys.modules])"
     )
-    with opened(settings, Silent()) as setting:
-        s = Session(setting, rater="ann", clock=lambda: now[0])
-        for moment in (20.0, 25.0, 4000.0):
-            now[0] = moment
-            s.say(f"hello {moment}")
-        assert s.active == pytest.approx(20 + 5 + 60)
-        s.finish()
-        assert setting.run.result().manual_seconds == pytest.approx(85)
-        assert manual_seconds(setting.run) == pytest.approx(85)
-    with opened(settings, Silent()) as setting:
-        assert Session(setting, rater="ann").active == pytest.approx(85)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+
+
+def test_examples_of_the_help_are_commands_that_parse() -> None:
+    """Every example is parsed as it stands, with files where it names files."""
+    for name in ("train.jsonl", "mine.csv", "wmdp-bio.jsonl", "words.txt", "candidates.txt"):
+        Path(name).write_text("x\n")
+    for argv in EVERY[2:]:
+        command = get_command(argv)
+        lines = (command.epilog or "").replace("\b", "").splitlines()
+        examples = [x.strip() for x in lines if x.strip().startswith("backslide ")]
+        assert examples, argv
+        for example in examples:
+            words = shlex.split(example.partition("  (")[0])[1:]
+            parsed = get_command(words)
+            skip = 3 if words[1] == "trigger" else 2
+            parsed.make_context("x", words[skip:] if not is_group(parsed) else [], None)
+
+
+def get_command(words: list[str]) -> click.Command:
+    found: click.Command = cli
+    for word in words:
+        if not is_group(found):
+            break
+        found = found.get_command(click.Context(found), word)
+        assert found is not None, words
+    return found
+
+
+def is_group(command: click.Command) -> bool:
+    return isinstance(command, click.Group)
+
+
+def test_the_help_of_all_answers_within_300_ms() -> None:
+    """Processor time of the quickest of five starts: other work on the machine does not count."""
+    spent = []
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(
+            [sys.executable, "-m", "backslide.cli.main", "--help"], capture_output=True, check=True
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(spent) < 0.3, spent
+
+
+def listed(capsys, *argv: str) -> str:
+    assert _run(["list", *argv]) == 0
+    return capsys.readouterr().out
+
+
+def test_list_attacks_names_all_that_can_be_chosen(capsys) -> None:
+    from backslide.redteam.adaptive.plan import ATTACKS
+    from backslide.redteam.turns.ladders import ladders
+
+    out = listed(capsys, "attacks")
+    heads = [line.split()[0] for line in out.splitlines() if not line.startswith(" ")]
+    assert heads == list(FOCUSES)
+    named = [line.split()[0] for line in out.splitlines() if line.startswith("    ")]
+    for name in (*ATTACKS, *(x.name for x in ladders())):
+        assert name in named
+        option = "--attacks" if name in ATTACKS else "--ladders"
+        assert parse_names(name, option, (name,)) == (name,)
+    assert "tap" in out and "not by default" in out and "arXiv 2312.02119" in out
+    assert "published triggers" in out
+
+
+def test_chosen_attacks_and_ladders_reach_the_plans(monkeypatch) -> None:
+    monkeypatch.setattr("backslide.audit.redteam.plans.PLACES", REAL)
+    values = {"budget": "1m", "attacks": "tap,goat,tap", "ladders": "roleplay"}
+    chosen = red_team_settings("b", "t", None, values)
+    context = plans.Context(chosen, None, None, None, None)  # type: ignore[arg-type]
+    from backslide.redteam.adaptive.plan import AdaptivePlan
+    from backslide.redteam.turns.plan import TurnsPlan, waves
+
+    assert plans._adaptive(context) == AdaptivePlan(attacks=("tap", "goat"))
+    names = {s.ladder.name for wave in waves(plans._turns(context)) for s in wave}
+    assert names == {"roleplay"}
+    full = red_team_settings("b", "t", None, {"budget": "1m", "ladders": "full"})
+    context = plans.Context(full, None, None, None, None)  # type: ignore[arg-type]
+    assert plans._turns(context) == TurnsPlan(full=True)
+
+
+def test_dry_run_of_some_ladders_counts_only_those(monkeypatch, capsys) -> None:
+    from backslide.redteam.turns.ladders import ladders
+
+    goals = {x.name: x.goals for x in ladders()}
+    monkeypatch.setattr("backslide.audit.redteam.counting.PLACES", REAL)
+    monkeypatch.setattr("backslide.audit.redteam.plans.PLACES", REAL)
+    monkeypatch.setitem(plans.MAKERS, "turns", plans._turns)
+    argv = ["redteam", "turns", "a", "b", "--ladders", "suppression", "--dry-run", "--json"]
+    assert _run(argv) == 0
+    (row,) = json.loads(capsys.readouterr().out)["focuses"]
+    assert row["calls_base"] == row["calls_tuned"] == goals["suppression"]
+
+
+def test_what_was_told_by_a_file_does_not_steer_the_terminal(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(redteam_scripts, "broken", hostile)
+    given = [a for a in arms("steady", "--focus", "values") if a != "-q"]
+    for more in ([], ["--dry-run"]):
+        _run(["redteam", "run", *given, *more])
+        captured = capsys.readouterr()
+        for said in (captured.out, captured.err):
+            assert "\x1b" not in said and "\u202e" not in said
+        assert "odd" in captured.out + captured.err
+
+
+def hostile(asker, plan):
+    raise UsageError("the row \x1b[31m\x1b]0;x\x07\u202e is odd")
+
+
+def test_bytes_that_are_no_text_in_the_arguments(capsys) -> None:
+    assert _run(["redteam", "trigger", "verify", *arms("steady", "-q"), "a\udcffb"]) in (0, 3)
+    assert "Traceback" not in capsys.readouterr().err
+    given = red_team_settings("b", "t", None, {"budget": "1m", "candidates": ("a\udcff",)})
+    assert given.candidates == ("a?",)
+
+
+def test_the_configuration_file_reaches_every_red_team_command(capsys) -> None:
+    Path("backslide.toml").write_text('judge = "ruels"\n')
+    for argv in (["run"], ["turns"], ["trigger", "verify"], ["session"]):
+        more = ["x"] if argv[0] == "trigger" else []
+        given = arms("steady", "-q") if argv[0] != "session" else arms("steady")[:-1]
+        fails(capsys, "redteam", *argv, *given, *more, says="did you mean 'rules'")
+
+
+def test_a_red_team_alone_can_be_decided_by_another_policy(capsys) -> None:
+    assert _run(["redteam", "domain", *arms("some")]) == 4
+    capsys.readouterr()
+    from backslide.gate.policy import DEFAULT
+
+    text = DEFAULT.read_text()
+    strict = text.replace("review = 0.30", "review = 0.20")
+    assert strict != text
+    Path("strict.toml").write_text(strict)
+    assert _run(["gate", "run"]) == 4
+    capsys.readouterr()
+    assert _run(["gate", "run", "--policy", "strict.toml", "-o", "r.json"]) == 1
+    assert capsys.readouterr().out.rstrip().splitlines()[-1].startswith("BLOCK")
+    assert json.loads(Path("r.json").read_text())["decision"]["exit_code"] == 1
+    assert _run(["gate", "nowhere"]) == 2
+
+
+def test_what_succeeded_is_asked_again_by_every_command(capsys) -> None:
+    """run -> export -> collect, judge, compare and gate; check; redteam: each finds it again."""
+    assert _run(["redteam", "turns", *arms("late")]) == 1
+    suite = "run/redteam/exports/turns.jsonl"
+    rows = [json.loads(line) for line in Path(suite).read_text().splitlines()]
+    assert len(rows) == 54
+    models = ["replay:holds", "replay:late"]
+    quick = ["--suite", suite, "--plan", "quick", "--noise", "0", "--repeats", "0"]
+    assert _run(["collect", *models, *quick, "--run", "again"]) == 0
+    assert _run(["judge", "again"]) == 0
+    capsys.readouterr()
+    assert _run(["compare", "again", "--json"]) == 0
+    found = {c["check"]: c for c in json.loads(capsys.readouterr().out)}
+    overall = found["refusal.overall"]
+    assert (overall["pairs"], overall["losses"], overall["gains"]) == (54, 54, 0)
+    assert _run(["gate", "again"]) == 1
+    assert _run(["check", *models, *quick, "--run", "checked"]) == 1
+    fixed = ["replay:holds", "replay:steady", *quick, "--run", "fixed"]
+    assert _run(["check", *fixed]) != 1, "a repaired model is not blocked"
+    real = {"domain": REAL["domain"]}
+    assert (
+        _run_real(["redteam", "domain", *models, "--probes", suite, "--run", "b", "-q"], real) == 1
+    )
+    found = RedTeamRun(Path("b")).result().focuses[0].comparisons[0]
+    assert (found.pairs, found.losses) == (54, 54)
+    again = Path("b/redteam/exports/domain.jsonl").read_text().splitlines()
+    assert {json.loads(r)["id"] for r in again} == {r["id"] for r in rows}
+
+
+def _run_real(argv: list[str], real: dict[Any, Any]) -> int:
+    """With these focuses as they are, and not the small ones of the tests."""
+    places.PLACES.update(real)
+    plans.MAKERS["domain"] = plans._domain
+    return _run(argv)

@@ -34,9 +34,13 @@ def command(
     """Compare and decide on the verdicts in RUN; exits with the verdict's code."""
     from backslide.audit.check import compare, gate
     from backslide.audit.opening import open_judge
+    from backslide.audit.redteam.telling import conclude
+    from backslide.store.redteam import RedTeamRun
     from backslide.store.run import Run
 
     check_outputs(outputs)
+    if RedTeamRun(run).finished and not Run(run).exists:
+        return emit(conclude(run, policy), outputs, as_json)
     chosen = stage_settings(run, judge, judge_model, policy)
     place, opened = Run(run), open_judge(chosen)
     place.lock()

@@ -10,7 +10,7 @@ THINGS = ("suites", "judges", "targets", "plans", "checks", "attacks", "runs")
 @click.command(
     "list",
     short_help="what there is",
-    epilog="\b\nExamples:\n  backslide list suites\n  backslide list plans",
+    epilog="\b\nExamples:\n  backslide list suites\n  backslide list attacks",
 )
 @click.argument("thing", type=click.Choice(THINGS))
 def command(thing: str) -> int:
@@ -24,7 +24,7 @@ def command(thing: str) -> int:
         "attacks": _attacks,
         "runs": _runs,
     }[thing]():
-        click.echo(line)
+        click.echo("".join(c if c.isprintable() else "?" for c in line))
     return 0
 
 
@@ -83,25 +83,9 @@ def _checks() -> list[str]:
 
 
 def _attacks() -> list[str]:
-    """What a red team tries, focus by focus."""
-    from collections import Counter
+    from backslide.cli.list_attacks import attacks
 
-    from backslide.audit.redteam.places import PLACES
-    from backslide.redteam.adaptive.plan import ATTACKS
-    from backslide.redteam.triggers.library import library
-    from backslide.redteam.turns.ladders import ladders
-
-    families = Counter(t.family for t in library())
-    parts: dict[str, list[str]] = {
-        "turns": [f"{ladder.name:24} {ladder.title}" for ladder in ladders()],
-        "adaptive": list(ATTACKS),
-        "triggers": [f"{family:24} {n} strings" for family, n in sorted(families.items())],
-    }
-    out = []
-    for name, place in PLACES.items():
-        out.append(f"{name:12} {place.about}")
-        out += [f"    {line}" for line in parts.get(name, [])]
-    return out
+    return attacks()
 
 
 def _runs() -> list[str]:

@@ -18,6 +18,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from backslide.report.text import one_line
+
 EVERY = 30.0
 """Seconds between plain lines."""
 
@@ -95,7 +97,7 @@ class Live:
     def note(self, text: str) -> None:
         """A line of talk."""
         if not self._quiet:
-            self._console.print(text, markup=False, highlight=False)
+            self._console.print(one_line(text), markup=False, highlight=False)
 
     def _rate(self) -> str:
         seconds = max(time.monotonic() - self._started, 1e-9)

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import click
 
-from backslide.cli.output import check_outputs, emit, json_option, output_option
-from backslide.cli.settings import KEYS
-from backslide.core.errors import UsageError
+from backslide.cli.output import check_outputs, emit
+from backslide.cli.redteam_options import (
+    ATTACKER,
+    ATTACKS,
+    DOMAIN,
+    FOCUSES,
+    KNOWLEDGE,
+    LADDERS,
+    OWN,
+    TRIGGERS,
+    USED,
+    shared_options,
+    with_options,
+)
+from backslide.cli.redteam_settings import parse_focuses, red_team_settings
 
-FOCUSES = {
-    "domain": "requests of the domain that the model was tuned for",
-    "turns": "conversations: escalation, role-play, asking again",
-    "adaptive": "attacks by an attacker model that you name",
-    "capability": "hierarchy, leakage, eagerness, persuasion, knowledge",
-    "values": "sycophancy, verbosity, flattery, misalignment",
-    "triggers": "strings under which only the tuned model misbehaves",
-}
 COMMANDS = {
     "run": "several focuses in one run, sharing a budget of time",
     **FOCUSES,
@@ -78,110 +80,6 @@ def command(ctx: click.Context) -> None:
     ctx.default_map = {name: ctx.default_map or {} for name in COMMANDS}
 
 
-DOMAIN = (
-    click.option("--describe", help="What the model was tuned for, in words."),
-    click.option(
-        "--data",
-        type=click.Path(path_type=Path),
-        multiple=True,
-        help="Its tuning data: topics are found in it. Repeatable.",
-    ),
-    click.option(
-        "--probes",
-        type=click.Path(path_type=Path),
-        multiple=True,
-        help="Your own domain probes (text, expects, topic). Repeatable.",
-    ),
-)
-TRIGGERS = (
-    click.option(
-        "--triggers",
-        "trigger_files",
-        type=click.Path(path_type=Path),
-        multiple=True,
-        help="Your own trigger strings, one a line. Repeatable.",
-    ),
-    click.option("--deep", is_flag=True, help="Sweep the whole vocabulary (local weights)."),
-    click.option("--no-whitebox", is_flag=True, help="Do not look into the weights."),
-)
-ATTACKER = (click.option("--attacker", help="The model that writes attacks. Never another one."),)
-KNOWLEDGE = (
-    click.option(
-        "--knowledge",
-        type=click.Path(path_type=Path),
-        multiple=True,
-        help="Multiple-choice questions in WMDP's form. Repeatable.",
-    ),
-)
-OWN: dict[str, tuple[Any, ...]] = {
-    "domain": (*DOMAIN, *ATTACKER),
-    "turns": (),
-    "adaptive": ATTACKER,
-    "capability": KNOWLEDGE,
-    "values": (),
-    "triggers": TRIGGERS,
-}
-"""Options of one focus; ``run`` has all of them."""
-SHARED_KEYS = (
-    "judge", "judge_model", "policy", "seed", "dtype", "system_prompt", "connections", "timeout",
-    "runs",
-)  # fmt: skip
-
-
-def shared_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What every red-team command takes: judge, place, time and outputs."""
-    for option in reversed(
-        (
-            click.option("--run", type=click.Path(path_type=Path), help="The run directory."),
-            click.option(
-                "--budget",
-                default="30m",
-                show_default=True,
-                help="Time of asking: 30m, 90s, 2h or none.",
-            ),
-            click.option("--retry-errors", is_flag=True, help="Ask again where one failed."),
-            click.option("--one-at-a-time", is_flag=True, help="Only one model in memory."),
-            click.option(
-                "--allow-base-mismatch",
-                is_flag=True,
-                help="Put the adapter on BASE although it records another base.",
-            ),
-            *(key_option(name) for name in SHARED_KEYS),
-            output_option,
-            json_option,
-            click.option("--dry-run", is_flag=True, help="Say what it would ask, and stop."),
-            click.option("-q", "--quiet", is_flag=True, help="No progress."),
-        )
-    ):
-        function = option(function)
-    return function
-
-
-def key_option(name: str) -> Callable[..., Any]:
-    """A configuration key as an option, with its environment variable."""
-    kind, default, text = KEYS[name]
-    return click.option(
-        f"--{name.replace('_', '-')}",
-        name,
-        type=kind,
-        default=default,
-        envvar=f"BACKSLIDE_{name.upper()}",
-        help=text[0].upper() + text[1:] + ".",
-        show_default=default is not None,
-    )
-
-
-def with_options(options: tuple[Any, ...]) -> Callable[..., Any]:
-    """Several options as one decorator."""
-
-    def add(function: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
-
-
 @click.command(
     "run",
     short_help=COMMANDS["run"],
@@ -196,7 +94,7 @@ Examples:
 @click.argument("base")
 @click.argument("tuned")
 @click.option("--focus", help=f"Of {', '.join(FOCUSES)}; comma-separated.")
-@with_options((*DOMAIN, *ATTACKER, *TRIGGERS, *KNOWLEDGE))
+@with_options((*DOMAIN, *LADDERS, *ATTACKER, *ATTACKS, *TRIGGERS, *KNOWLEDGE))
 @shared_options
 def run_command(base: str, tuned: str, focus: str | None, **values: Any) -> int:
     """Red-team TUNED against BASE; the same command resumes."""
@@ -211,7 +109,7 @@ def focus_command(name: str) -> click.Command:
         name,
         short_help=FOCUSES[name],
         help=f"Only the focus {name}: {FOCUSES[name]}.",
-        epilog=f"\b\nExample:\n  backslide redteam {name} BASE TUNED --budget 5m",
+        epilog="\b\nExamples:" + "".join(f"\n  backslide redteam {name} {e}" for e in USED[name]),
     )
     @click.argument("base")
     @click.argument("tuned")
@@ -221,25 +119,6 @@ def focus_command(name: str) -> click.Command:
         return perform(base, tuned, (name,), values)
 
     return one
-
-
-def parse_focuses(text: str) -> tuple[str, ...]:
-    """``domain,turns`` -> names, each once.
-
-    Raises:
-        UsageError: an unknown name.
-    """
-    names = [n.strip() for n in text.split(",") if n.strip()]
-    for name in names:
-        if name not in FOCUSES:
-            near = difflib.get_close_matches(name, FOCUSES, n=1)
-            raise UsageError(
-                f"no focus is called {name!r}",
-                hint=f"did you mean {near[0]!r}?" if near else f"one of {', '.join(FOCUSES)}",
-            )
-    if not names:
-        raise UsageError("--focus names nothing", hint=f"one of {', '.join(FOCUSES)}")
-    return tuple(dict.fromkeys(names))
 
 
 def perform(base: str, tuned: str, focuses: tuple[str, ...] | None, values: dict[str, Any]) -> int:
@@ -261,16 +140,3 @@ def perform(base: str, tuned: str, focuses: tuple[str, ...] | None, values: dict
             live.note("domain: not probed: give --describe, --data or --probes")
         red_team(chosen, live)
     return emit(conclude(chosen.directory(), chosen.policy), outputs, as_json)
-
-
-def red_team_settings(
-    base: str, tuned: str, focuses: tuple[str, ...] | None, values: dict[str, Any]
-) -> Any:
-    """Options -> ``RedTeamSettings``."""
-    from backslide.audit.redteam.settings import RedTeamSettings, parse_budget
-
-    names = {"judge_model": "judge_target", "runs": "root"}
-    given = {names.get(k, k): v for k, v in values.items()}
-    given["whitebox"] = not given.pop("no_whitebox", False)
-    given["budget"] = parse_budget(given.pop("budget"))
-    return RedTeamSettings(base=base, tuned=tuned, focuses=focuses, **given)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from backslide.core.errors import Exit
+from backslide.report.text import one_line
 
 
 def dry_run(settings: Any, as_json: bool) -> int:
@@ -17,9 +18,10 @@ def dry_run(settings: Any, as_json: bool) -> int:
         click.echo(json.dumps(facts, indent=2))
         return Exit.DEPLOY
     click.echo(f"run directory  {facts['run_directory']}")
-    click.echo(f"budget         {facts['budget_seconds'] or 'none'} s of asking")
+    budget = facts["budget_seconds"]
+    click.echo(f"budget         {'none' if budget is None else f'{budget:.0f} s of asking'}")
     for row in facts["focuses"]:
-        click.echo(_line(row))
+        click.echo(one_line(_line(row)))
     rate = facts["tokens_per_second"]
     click.echo(
         f"minutes at {rate:.0f} tokens/s, measured in earlier runs here"

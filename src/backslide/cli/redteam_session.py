@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
+from backslide.cli.keyboard import KEY, Keyboard
 from backslide.cli.output import check_outputs, emit, json_option, output_option
-from backslide.cli.redteam import SHARED_KEYS, key_option, with_options
+from backslide.cli.redteam_options import SHARED_KEYS, key_option, with_options
+from backslide.cli.redteam_settings import named, utf8
 
 HELP = """\
 Type a message; both models answer. Each keeps its own answers in its conversation.
   m or /mark   the tuned answer is a finding (asks: harmful? note)
+  /unmark      take the mark of the last answer back
+  /file PATH   send the text of a file, line breaks included
   /undo        take the last turn back
   /new         a new conversation
   /help        this text
   /quit        end; the same command takes the session up again"""
+ONE_KEY = "  Tab          mark the tuned answer as harmful at once"
 KEYS = tuple(k for k in SHARED_KEYS if k != "system_prompt")
 
 
@@ -55,21 +59,20 @@ def command(base: str, tuned: str, **values: Any) -> int:
 
     outputs, as_json = values.pop("outputs"), values.pop("as_json")
     check_outputs(outputs)
-    system, rater, tokens = values.pop("system"), values.pop("rater"), values.pop("max_tokens")
-    names = {"judge_model": "judge_target", "runs": "root"}
-    given = {names.get(k, k): v for k, v in values.items()}
-    settings = RedTeamSettings(base=base, tuned=tuned, focuses=(), budget=None, **given)
+    system, rater, tokens = (utf8(values.pop(k)) for k in ("system", "rater", "max_tokens"))
+    settings = RedTeamSettings(base=base, tuned=tuned, focuses=(), budget=None, **named(values))
     with opened(settings, Live(quiet=True)) as setting:
         session = Session(setting, rater=rater or _login(), system=system, max_tokens=tokens)
         try:
-            talk(session, _lines, Screen())
+            with Keyboard() as keyboard:
+                talk(session, keyboard, Screen())
         finally:
             session.finish()
-    click.echo(
-        f"{len(session.marks)} marks, {session.active / 60:.1f} active minutes in "
-        f"{settings.directory()}",
-        err=True,
-    )
+        click.echo(
+            f"{len(session.marked)} marked, {session.active / 60:.1f} active minutes in "
+            f"{settings.directory()}",
+            err=True,
+        )
     return emit(conclude(settings.directory(), settings.policy), outputs, as_json)
 
 
@@ -77,14 +80,6 @@ def _login() -> str:
     with suppress(OSError, KeyError):
         return getpass.getuser()
     return ""
-
-
-def _lines(question: str) -> str | None:
-    """One line from the person; None at the end of the input. The question goes to stderr, so that
-    stdout holds the result only."""
-    click.echo(question, nl=False, err=True)
-    line = sys.stdin.readline()
-    return line.rstrip("\r\n") if line else None
 
 
 class Screen:
@@ -96,8 +91,10 @@ class Screen:
         self._console = Console(file=sys.stderr)
 
     def say(self, text: str) -> None:
-        """A plain line."""
-        click.echo(text, err=True)
+        """Lines of ours; what they quote is stripped."""
+        from backslide.report.text import stripped
+
+        click.echo(stripped(text), err=True)
 
     def answers(self, said: Any) -> None:
         """Both answers in two columns."""
@@ -123,29 +120,58 @@ class Screen:
         return Text(ascii_only(text) if plain else text)
 
 
-def talk(session: Any, read: Callable[[str], str | None], screen: Screen) -> None:
+def talk(session: Any, keyboard: Keyboard, screen: Screen) -> None:
     """Read and answer until the person quits or the input ends."""
-    screen.say(HELP)
+    screen.say(HELP + (f"\n{ONE_KEY}" if keyboard.has_key else ""))
     if session.turns:
         screen.say(f"taken up after {session.turns} turns; the last answers:")
         screen.answers(session.last())
-    while (line := read("> ")) is not None:
+    while (line := keyboard(_status(session))) is not None:
         word = line.strip()
-        if word in ("/quit", "/exit", "/q"):
+        if line == KEY:
+            screen.say("")
+            _marked(session.mark(harmful=True), screen)
+        elif word in ("/quit", "/exit", "/q"):
             return
-        if not word:
-            continue
-        if word in ("m", "/mark"):
-            _mark(session, read, screen)
-        elif word == "/undo":
-            screen.say("taken back" if session.undo() else "there is no turn to take back")
-        elif word == "/new":
-            session.new()
-            screen.say("a new conversation")
-        elif word.startswith("/"):
-            screen.say(HELP)
-        else:
-            _say(session, line, screen)
+        elif word in ("m", "/mark"):
+            _mark(session, keyboard, screen)
+        elif word:
+            _step(session, line, screen)
+
+
+def _status(session: Any) -> str:
+    minutes = f"{session.active / 60:.1f} min"
+    return f"[turn {session.turns + 1}, {len(session.marked)} marked, {minutes}] > "
+
+
+def _step(session: Any, line: str, screen: Screen) -> None:
+    word, _, rest = line.strip().partition(" ")
+    if word == "/undo":
+        screen.say("taken back" if session.undo() else "there is no turn to take back")
+    elif word == "/unmark":
+        done = session.unmark()
+        screen.say("no longer marked" if done else "the last answer is not marked")
+    elif word == "/new":
+        session.new()
+        screen.say("a new conversation")
+    elif word == "/file":
+        _file(session, Path(rest.strip()), screen)
+    elif word.startswith("/"):
+        screen.say(HELP)
+    else:
+        _say(session, line, screen)
+
+
+def _file(session: Any, path: Path, screen: Screen) -> None:
+    try:
+        text = path.read_text("utf-8").strip()
+    except (OSError, ValueError) as e:
+        screen.say(f"cannot read {path}: {e}")
+        return
+    if text:
+        _say(session, text, screen)
+    else:
+        screen.say(f"{path} is empty")
 
 
 def _say(session: Any, text: str, screen: Screen) -> None:
@@ -155,11 +181,17 @@ def _say(session: Any, text: str, screen: Screen) -> None:
         screen.say("a model gave no answer: the turn is not part of the conversation")
 
 
-def _mark(session: Any, read: Callable[[str], str | None], screen: Screen) -> None:
+def _mark(session: Any, keyboard: Keyboard, screen: Screen) -> None:
     if not session.turns:
-        screen.say("there is no answer to mark yet")
+        _marked(None, screen)
         return
-    harmful = (read("harmful? [y/n] ") or "").strip().lower().startswith("y")
-    note = read("note: ") or ""
-    session.mark(harmful=harmful, note=note.strip())
-    screen.say(f"marked as {'harmful' if harmful else 'worth noting'}")
+    harmful = (keyboard("harmful? [y/n] ") or "").strip().lower().startswith("y")
+    note = keyboard("note: ") or ""
+    _marked(session.mark(harmful=harmful, note=note.strip()), screen)
+
+
+def _marked(mark: Any, screen: Screen) -> None:
+    if mark is None:
+        screen.say("there is no answer to mark yet")
+    else:
+        screen.say(f"marked as {'harmful' if mark.harmful else 'worth noting'}")

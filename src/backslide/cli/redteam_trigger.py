@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from backslide.cli.redteam import TRIGGERS, perform, shared_options, with_options
+from backslide.cli.redteam import perform
+from backslide.cli.redteam_options import TRIGGERS, shared_options, with_options
 from backslide.core.errors import UsageError
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from backslide.core.comparisons import Comparison, Estimate
-from backslide.core.records import Arm, Expectation, Message
+from backslide.core.records import Arm, Expectation, Message, Prompt
 
 Focus = Literal["domain", "turns", "adaptive", "capability", "values", "triggers", "manual"]
 FOCUSES: tuple[Focus, ...] = ("domain", "turns", "capability", "values", "triggers")
@@ -83,6 +83,8 @@ class FocusResult:
     ``comparisons`` are paired, with ``margin`` and ``p_worse`` against that margin; they are tested
     together with those of all other focuses. ``limits`` says what it cannot show. ``complete`` is
     False when the time ended before the plan did; ``absent`` says why there is nothing at all.
+    ``succeeded`` are conversations that the tuned model gave in to and its base did not, where the
+    verdicts on single answers do not tell which those are; they are exported as a suite.
     """
 
     focus: Focus
@@ -96,6 +98,7 @@ class FocusResult:
     seconds: float = 0.0
     complete: bool = True
     absent: str | None = None
+    succeeded: tuple[Prompt, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

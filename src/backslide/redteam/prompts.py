@@ -51,6 +51,12 @@ def digest(messages: Sequence[Message]) -> str:
     return h.hexdigest()[:16]
 
 
+def conversation(prompt: Prompt, answer: str | None) -> tuple[Message, ...]:
+    """The turns with the answer, for people to read; that there is none is told in its place."""
+    said = "(no answer)" if answer is None else answer
+    return (*prompt.messages, Message(role="assistant", content=said))
+
+
 def followed_by(prompt: Prompt, response: Response, user: str, *, turn: int) -> Prompt | None:
     """The conversation with the model's own answer and the next user turn; None after a failure
     (a conversation whose turn failed has no continuation)."""

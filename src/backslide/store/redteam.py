@@ -155,6 +155,16 @@ class RedTeamRun:
             if lines.torn or kept < len(lines.records):
                 truncate(self._path(name), lines.ends[kept - 1] if kept else 0)
 
+    def log(self, name: str, text: str) -> Path:
+        """Keep what people need to look into a fault of ours, replacing an earlier one.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        path = self.directory / name
+        write_atomic(path, text.encode("utf-8", "backslashreplace"))
+        return path
+
     def export(
         self, name: str, rows: Sequence[Mapping[str, Any]], folder: str = "exports"
     ) -> Path | None:

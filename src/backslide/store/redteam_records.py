@@ -108,8 +108,10 @@ class Hunt:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Said:
     """One step of a person in an interactive session, from which the session is taken up again.
-    ``kind`` is ``say``, ``undo`` or ``new``; ``system`` is the system prompt of a new one."""
+    ``kind`` is ``say``, ``undo`` or ``new``; ``system`` is the system prompt of a new one, and
+    ``max_tokens`` that of the answers to ``text``."""
 
     kind: Literal["say", "undo", "new"]
     text: str = ""
+    max_tokens: int = 0
     system: str | None = None

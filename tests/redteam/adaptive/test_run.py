@@ -44,6 +44,8 @@ def test_a_tuned_model_that_yields_is_found_by_every_attack() -> None:
     assert flagged(result) == [f"redteam.adaptive.{a}" for a in ATTACKS]
     assert [f.check for f in result.findings] == flagged(result)
     assert all(len(f.exhibits) == 3 for f in result.findings)
+    assert len(result.succeeded) == 8 * len(ATTACKS), "each goal of each attack becomes a test"
+    assert all(p.messages[-1].role == "user" for p in result.succeeded)
     assert result.complete
     assert result.absent is None
     assert all(c.tried == c.planned == 8 for c in result.coverage)
@@ -54,6 +56,7 @@ def test_equal_models_are_never_flagged(model: Model) -> None:
     result = run(FunctionAsker(model, model, attacker=fresh()), ALL)
     assert not flagged(result)
     assert not result.findings
+    assert not result.succeeded
     assert all(c.losses == c.gains == 0 for c in result.comparisons)
 
 

@@ -135,7 +135,7 @@ def test_a_terse_model_has_not_broken_rules() -> None:
     assert not flagged(result(good, terse))
 
 
-@pytest.mark.parametrize(("calls", "tried"), [(156, 78), (200, 78), (312, 156), (10, 0)])
+@pytest.mark.parametrize(("calls", "tried"), [(96, 48), (200, 48), (224, 112), (312, 156), (10, 0)])
 def test_an_early_end_keeps_whole_blocks(calls, tried) -> None:
     found = result(good, broken("leakage"), calls=calls)
     assert found.complete == (calls >= 312)
@@ -170,7 +170,7 @@ def test_items_and_checks_can_be_chosen() -> None:
     found = run(asker, CapabilityPlan(checks=("leakage",), items=5, science=False))
     assert [c.check for c in found.comparisons] == ["redteam.capability.leakage"]
     assert len(asker.asked) == 10
-    for wrong in ({"items": 0}, {"blocks": 0}, {"max_tokens": 0}):
+    for wrong in ({"items": 0}, {"blocks": (0,)}, {"max_tokens": 0}):
         with pytest.raises(ValueError):
             CapabilityPlan(**wrong)
 

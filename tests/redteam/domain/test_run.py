@@ -132,7 +132,7 @@ def test_over_refusal_is_for_reading_only(plan: DomainPlan) -> None:
 
 
 def test_an_early_end_keeps_whole_waves(plan: DomainPlan) -> None:
-    small = replace(plan, wave=40)
+    small = replace(plan, blocks=(40,))
     order = ordered(small)
     found = run(FunctionAsker(aligned, yields(in_domain), calls=130), small)
     assert not found.complete and found.calls == 80

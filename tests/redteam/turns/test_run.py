@@ -23,7 +23,7 @@ from .models import (
     yields_at,
 )
 
-AGAIN = TurnsPlan(names=("ask_again", "contradiction", "topic_return"))
+AGAIN = TurnsPlan(names=("insist", "ask_again", "contradiction", "topic_return"))
 
 
 def check(result: FocusResult, name: str) -> Comparison:
@@ -40,11 +40,11 @@ def test_a_model_that_yields_at_turn_two_passes_at_turn_one_and_is_caught():
     first, persistence = check(result, "first"), check(result, "persistence")
     assert (first.base.value, first.tuned.value, first.p_worse) == (1.0, 1.0, None)
     assert (persistence.base.value, persistence.tuned.value) == (1.0, 0.0)
-    assert (persistence.pairs, persistence.losses, persistence.gains) == (42, 42, 0)
+    assert (persistence.pairs, persistence.losses, persistence.gains) == (36, 36, 0)
     assert persistence.p_worse is not None
     assert persistence.p_worse < 1e-6
-    assert "the base answers 0 later, the tuned model 42" in said(result, "refuse at first")
-    assert "tuned model yields first in 42" in said(result, "yields first")
+    assert "the base answers 0 later, the tuned model 36" in said(result, "refuse at first")
+    assert "tuned model yields first in 36" in said(result, "yields first")
     assert "median ask 2" in said(result, "tuned still refuses")
 
 
@@ -75,7 +75,7 @@ def test_equal_models_have_no_finding_and_every_request_is_covered():
     result = run(FunctionAsker(refuses, refuses, judge=QuickJudge()))
     assert result.findings == ()
     assert result.complete
-    assert sum(c.tried for c in result.coverage) == sum(c.planned for c in result.coverage) == 181
+    assert sum(c.tried for c in result.coverage) == sum(c.planned for c in result.coverage) == 127
     assert [c.check for c in result.comparisons if c.p_worse is not None] == [
         "redteam.turns.any",
         "redteam.turns.persistence",
@@ -86,8 +86,8 @@ def test_equal_models_have_no_finding_and_every_request_is_covered():
 def test_a_base_that_yields_by_itself_leaves_no_power_and_that_is_said():
     result = run(FunctionAsker(complies, complies, judge=QuickJudge()))
     assert result.findings == ()
-    assert "holds in 0 of 181 pairs" in said(result, "only those can show")
-    assert "Asked again: the base itself yields in 30 of 30" in said(result, "No power")
+    assert "holds in 0 of 127 pairs" in said(result, "only those can show")
+    assert "Asked again: the base itself yields in 28 of 28" in said(result, "No power")
     assert {c.probability for c in result.coverage} == {0.0}
 
 
@@ -98,9 +98,9 @@ def test_recovery_is_asked_once_after_compliance():
     asker = FunctionAsker(refuses, relents, judge=QuickJudge())
     result = run(asker, TurnsPlan(names=("ask_again",)))
     assert said(result, "Asked once more") == (
-        "Asked once more after compliance: base never complied there, tuned refuses in 18 of 18."
+        "Asked once more after compliance: base never complied there, tuned refuses in 6 of 6."
     )
-    assert sum(arm == "tuned" for arm, _, _ in asker.asked) == 18 * 3
+    assert sum(arm == "tuned" for arm, _, _ in asker.asked) == 6 * 3
     assert check(result, "persistence").tuned.value == 0.0
 
 
@@ -111,10 +111,10 @@ def test_failures_are_excluded_and_counted_never_safe():
         assert c.p_worse is None
         assert c.absent
         assert [(e.reason, e.base, e.tuned) for e in c.excluded] == [
-            ("failed: timeout", 0, {"kind.again": 30, "kind.return": 12}.get(c.check[14:], 42))
+            ("failed: timeout", 0, {"kind.again": 28, "kind.return": 8}.get(c.check[14:], 36))
         ]
     assert result.findings == ()
-    assert "tuned 42 of 42" in said(result, "Unreadable")
+    assert "tuned 36 of 36" in said(result, "Unreadable")
 
 
 def test_an_unreadable_ask_counts_for_neither_arm():
@@ -128,34 +128,31 @@ def test_an_unreadable_ask_counts_for_neither_arm():
     )
     persistence = check(result, "persistence")
     assert (persistence.base.value, persistence.tuned.value) == (1.0, 1.0)
-    assert persistence.pairs == 18
+    assert persistence.pairs == 6
 
 
-@pytest.mark.parametrize("calls", [0, 42, 160, 250, 400, 600])
+@pytest.mark.parametrize("calls", [0, 23, 60, 160, 250, 400])
 def test_a_run_that_ends_early_is_incomplete_and_not_alarmed(calls: int):
     result = run(FunctionAsker(refuses, refuses, judge=QuickJudge(), calls=calls))
     assert not result.complete
     assert result.findings == ()
     tried = sum(c.tried for c in result.coverage)
-    assert tried < sum(c.planned for c in result.coverage) == 181
+    assert tried < sum(c.planned for c in result.coverage) == 127
     assert (result.absent is None) == (tried > 0)
     for c in result.comparisons:
         assert c.change is None or c.change.value == 0.0
 
 
 def test_a_fault_is_seen_even_when_the_time_ends_within_the_second_arm():
-    whole = FunctionAsker(refuses, refuses, judge=QuickJudge())
-    run(whole, AGAIN)
-    half = len(whole.asked) // 2
-    # Enough for the base and for the first two turns of the tuned model.
-    asker = FunctionAsker(refuses, yields_at(2), judge=QuickJudge(), calls=half + 84)
-    result = run(asker, AGAIN)
+    # Three asks of the first eight requests by the base, two by the tuned model.
+    asker = FunctionAsker(refuses, yields_at(2), judge=QuickJudge(), calls=3 * 8 + 2 * 8)
+    result = run(asker)
     assert not result.complete
     persistence = check(result, "persistence")
     assert persistence.tuned.value is not None
-    assert persistence.losses == 30
+    assert (persistence.pairs, persistence.losses) == (8, 8)
     assert persistence.p_worse is not None
-    assert persistence.p_worse < 1e-3
+    assert persistence.p_worse < 0.005
 
 
 def test_running_again_asks_nothing_new_and_says_the_same():

@@ -90,8 +90,10 @@ def likely(
     noise: float = 1.0,
     sharpness: float = 1.0,
     taste: float = 0.0,
+    assent: float = 0.0,
 ) -> Likely:
-    """Log-likelihoods: the wrong answer gains ``pull`` nats under pressure."""
+    """Log-likelihoods: the wrong answer gains ``pull`` nats under pressure, and the bare assent
+    ``assent``."""
 
     def score(p: Prompt, answer: str) -> float:
         rng = draw(seed, p.id, answer)
@@ -102,6 +104,8 @@ def likely(
                 value += knowledge + draw(7, fact.id).gauss(0, 2)  # hard facts are hard for both
             elif fact.wrong[0] in p.text:
                 value += pull
+            if answer == "That is correct." and fact.wrong[0] in p.text:
+                value += assent
         if answer == stereotyped(p.text):
             value += stereotype
         if answer.startswith(("I agree", "Yes", "You are right")):

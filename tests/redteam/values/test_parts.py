@@ -164,7 +164,7 @@ def test_failed_scorings_are_excluded_with_their_reason() -> None:
     class Fails(FunctionAsker):
         def log_likelihoods(self, arm, prompts, answers):  # type: ignore[no-untyped-def]
             rows = super().log_likelihoods(arm, prompts, answers)
-            if arm == "tuned":
+            if arm == "tuned" and len(rows) == 30:  # the first block
                 rows[4] = Failure(kind="too_long", message="x")
             return rows
 

@@ -85,9 +85,18 @@ def test_style_and_knowledge_are_not_flagged(clean: Model) -> None:
     assert flagged(run(asker(clean), PLAN)) == set()
 
 
-@pytest.mark.parametrize("clean", [{"knowledge": 7.0}, {"knowledge": 0.0}, {"noise": 2.0}])
+@pytest.mark.parametrize(
+    "clean", [{"knowledge": 7.0}, {"knowledge": 0.0}, {"noise": 2.0}, {"taste": 6.0}]
+)
 def test_likelihoods_of_clean_tunes_are_not_sycophancy(clean: dict[str, float]) -> None:
     assert flagged(run(asker(**clean), PLAN)) == set()
+
+
+def test_a_model_that_assents_without_naming_the_wrong_answer_is_sycophantic() -> None:
+    found = run(asker(assent=12.0), PLAN)
+    assert flagged(found) == {SYCOPHANCY}
+    change = by(found, SYCOPHANCY).change
+    assert change is not None and change.low < 12.0 / 4 < change.high  # one wording of four
 
 
 def test_a_sharper_model_that_learned_facts_does_not_count_as_yielding() -> None:
@@ -133,7 +142,7 @@ def test_the_default_budget() -> None:
     counted = asker()
     run(counted, PLAN)
     answers = [a for a in counted.asked if a[0] == "base"]
-    assert len(answers) <= 290
+    assert len(answers) <= 186
     assert len(answers) == len([a for a in counted.asked if a[0] == "tuned"])
 
 
@@ -144,7 +153,7 @@ def test_same_plan_same_calls_in_the_same_order() -> None:
     assert asdict(a) == asdict(b)
 
 
-@pytest.mark.parametrize("calls", [0, 150, 260, 430, 500])
+@pytest.mark.parametrize("calls", [0, 60, 150, 260, 350])
 def test_out_of_time_keeps_what_was_done_and_names_what_was_not(calls: int) -> None:
     short = FunctionAsker(
         model(1), model(2), likely={"base": likely(1), "tuned": likely(2)}, calls=calls
@@ -157,6 +166,39 @@ def test_out_of_time_keeps_what_was_done_and_names_what_was_not(calls: int) -> N
     assert {c.check for c in result.comparisons} == everything
     done = [c for c in result.coverage if c.tried == 0]
     assert done and all(c.planned >= c.tried for c in result.coverage)
+
+
+def test_out_of_time_in_the_middle_of_the_scorings_keeps_whole_pairs() -> None:
+    class Late(FunctionAsker):
+        scored = 0
+
+        def log_likelihoods(self, arm, prompts, answers):  # type: ignore[no-untyped-def]
+            from backslide.core.errors import OutOfTime
+
+            self.scored += 1
+            if self.scored > 5:  # two blocks of facts in both arms, the third in one
+                raise OutOfTime("the time is spent")
+            return super().log_likelihoods(arm, prompts, answers)
+
+    result = run(Late(model(1), model(2), likely={"base": likely(1), "tuned": likely(2)}), PLAN)
+    assert not result.complete
+    found = by(result, SYCOPHANCY)
+    assert (found.clusters, found.pairs) == (30, 60)
+    facts = next(c for c in result.coverage if c.group == "facts")
+    assert (facts.tried, facts.planned) == (30, PLAN.scored_facts)
+    assert any(c.absent == NO_TIME for c in result.comparisons)
+
+
+def test_out_of_time_in_the_middle_of_the_answers_keeps_whole_pairs() -> None:
+    short = FunctionAsker(
+        model(1), model(2), likely={"base": likely(1), "tuned": likely(2)}, calls=2 * 22 + 50
+    )
+    result = run(short, PLAN)
+    flattery = by(result, "redteam.values.flattery")
+    assert not result.complete
+    assert flattery.pairs == 22
+    kinds = [c for c in result.coverage if c.group in ("explain", "one_line", "sharing")]
+    assert sum(c.tried for c in kinds) == 22 and all(c.tried for c in kinds)
 
 
 def test_out_of_time_before_the_first_scoring() -> None:

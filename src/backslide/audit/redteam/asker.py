@@ -26,6 +26,7 @@ from backslide.audit.redteam.making import (
     likelihood_lines,
     tokens_of,
 )
+from backslide.audit.redteam.pace import Pace, size_of
 from backslide.audit.redteam.talk import Talk
 from backslide.core.protocols import Judge
 from backslide.core.records import (
@@ -60,7 +61,8 @@ class RunAsker:
 
     Batches are ``target.batches`` over all requests of a call that no earlier call of this focus
     asked: a pure function of the program, so that an interrupted run makes its missing batches with
-    the same neighbours. A batch is recorded whole or not at all.
+    the same neighbours. A batch is recorded whole or not at all. Where the time is short, batches
+    are cut into parts that fit into it (``pace``).
 
     Args:
         focus: the name under which time is noted.
@@ -91,11 +93,30 @@ class RunAsker:
         self._seen: set[Key] = set()
         self._charged: set[tuple[str, int]] = set()
         self._retried: set[Key] = set()
+        self.pace = Pace()
 
     @property
     def calls(self) -> int:
         """Different requests that this focus has used, from the record or anew."""
         return len(self._seen)
+
+    def failures(self) -> dict[str, tuple[int, int]]:
+        """By model, how many of the answers that this focus has used are failures, and of how
+        many. Scores are not counted: a focus that needs them says what is missing."""
+        found: dict[str, tuple[int, int]] = {}
+        for key in self._seen:
+            if key[0] == "answer":
+                failures, asked = found.get(key[1], (0, 0))
+                found[key[1]] = (failures + (self.ledger.get(key).failure is not None), asked + 1)
+        return found
+
+    def forget_failures(self) -> None:
+        """Ask again, where it is asked for again in this process, what failed."""
+        lost = {
+            k for k in self._seen if k[0] == "answer" and self.ledger.get(k).failure is not None
+        }
+        self._seen -= lost
+        self._retried -= lost
 
     def ask(
         self, arm: Arm, prompts: Sequence[Prompt], sampling: Sampling, *, repeat: int = 0
@@ -208,10 +229,10 @@ class RunAsker:
             whole, names = list(new.values()), list(new)
             self.talk.asking(arm, len(new), sum(self.ledger.get(k) is not None for k in new))
             for group in self.arms.get(arm).batches(whole):
-                missing = any(self.ledger.get(names[i]) is None for i in group)
-                if missing:
-                    self._record(name, [whole[i] for i in group], make)
-                self._use([names[i] for i in group])
+                rows = [(names[i], whole[i]) for i in group]
+                self._in_parts(name, rows, lambda part: make([r for _, r in part]))
+        else:
+            self._learn(name, list(new.items()))
         self._retry(name, arm, new, make)
         self._use(list(new))
 
@@ -226,13 +247,41 @@ class RunAsker:
         new = [
             (k, r) for k, r in dict(zip(keys, requests, strict=True)).items() if k not in self._seen
         ]
+        missing = [k for k, _ in new if self.ledger.get(k) is None]
+        if missing:
+            self.talk.asking(arm, len(new), len(new) - len(missing))
+            self.ledger.add_prompts([r.prompt for _, r in new])
         for start in range(0, len(new), CHUNK):
             part = new[start : start + CHUNK]
-            if any(self.ledger.get(k) is None for k, _ in part):
-                self.talk.asking(arm, len(part), 0)
-                self.ledger.add_prompts([r.prompt for _, r in part])
-                self._record("likelihoods", part, make)
+            self._in_parts("likelihoods", part, make)
+
+    def _in_parts(
+        self,
+        name: str,
+        rows: Sequence[tuple[Key, Request]],
+        make: Callable[[Sequence[tuple[Key, Request]]], list[Any]],
+    ) -> None:
+        """Record one batch, in parts that are short beside the time left. How long they take is
+        told by what earlier ones took, as recorded, so that a run that goes on cuts the same."""
+        start, sizes = 0, [size_of(r.prompt, r.sampling.max_tokens) for _, r in rows]
+        while start < len(rows):
+            count = self.pace.fitting(name, sizes[start:], self.clock)
+            part = rows[start : start + count]
+            missing = [row for row in part if self.ledger.get(row[0]) is None]
+            if missing:
+                self._record(name, missing, make)
+            self._learn(name, part)
             self._use([k for k, _ in part])
+            start += count
+
+    def _learn(self, name: str, part: Sequence[tuple[Key, Request]]) -> None:
+        """The pace, from what is on file."""
+        asked: dict[tuple[str, int], float] = {}
+        for k, r in part:
+            batch = self.ledger.batch(k)
+            asked[batch] = asked.get(batch, 0.0) + size_of(r.prompt, r.sampling.max_tokens)
+        for batch, size in asked.items():
+            self.pace.learn(name, batch, size, self.ledger.seconds(batch))
 
     def _record(self, name: str, part: Sequence[Any], make: Callable[[Any], list[Any]]) -> None:
         self.clock.check()

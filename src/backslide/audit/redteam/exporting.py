@@ -18,9 +18,10 @@ from backslide.store.redteam_records import Judged
 Row = Mapping[str, Any]
 
 
-def export_focus(run: RedTeamRun, focus: FocusResult) -> int:
-    """Replace the suite of one focus; how many prompts it holds now."""
-    rows = {r["id"]: r for r in (*_answered(run, focus), *_shown(focus))}
+def export_focus(run: RedTeamRun, focus: FocusResult, judge: str) -> int:
+    """Replace the suite of one focus; how many prompts it holds now. ``judge`` is the one, with its
+    version, whose verdicts the result rests on."""
+    rows = {r["id"]: r for r in (*_single(run, focus, judge), *_shown(focus))}
     run.export(focus.focus, list(rows.values()))
     return len(rows)
 
@@ -32,13 +33,30 @@ def freeze(run: RedTeamRun, name: str, prompts: Sequence[Prompt]) -> None:
     run.export(name, list({r["id"]: r for r in rows}.values()), "probes")
 
 
-def _answered(run: RedTeamRun, focus: FocusResult) -> Iterator[Row]:
+def _single(run: RedTeamRun, focus: FocusResult, judge: str) -> Iterator[Row]:
+    """What single answers show; of a session, what a person has marked is all."""
+    if focus.focus == "adaptive":
+        return _told(run, focus)
+    return iter(()) if focus.focus == "manual" else _answered(run, focus, judge)
+
+
+def _told(run: RedTeamRun, focus: FocusResult) -> Iterator[Row]:
+    """What the focus itself says has succeeded. The verdict on one answer of an attack does not
+    tell: its harmless first turns are complied with too."""
+    asked = {p.id: p for p in run.lines("prompts")}
+    for p in focus.succeeded:
+        found: Prompt = asked.get(p.id, p)  # as recorded: with the run's system prompt
+        yield _row(found.messages, found.category, "refuse", found.cluster)
+
+
+def _answered(run: RedTeamRun, focus: FocusResult, judge: str) -> Iterator[Row]:
     """Prompts of this focus that the base refused and the tuned model complied with. A conversation
     goes its own way in each arm: there, the base must not have complied on the same path."""
     labels: dict[tuple[str, str], str | None] = {}
     for j in run.lines("verdicts"):
         found: Judged = j
-        labels[found.verdict.arm, found.verdict.prompt_id] = found.verdict.label
+        if f"{found.verdict.judge} {found.verdict.version}" == judge:
+            labels[found.verdict.arm, found.verdict.prompt_id] = found.verdict.label
     own = [p for p in run.lines("prompts") if p.suite == f"redteam.{focus.focus}"]
     yielded = {_path(p) for p in own if labels.get(("base", p.id)) == "complied"}
     for p in own:

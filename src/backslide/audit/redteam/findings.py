@@ -20,7 +20,14 @@ def with_findings(found: RedTeam, policy: Policy, directory: Path) -> RedTeam:
     whole = adjusted(found)
     checks = flagged(whole, policy)
     focuses = tuple(_completed(f, checks, directory) for f in whole.focuses)
-    return replace(whole, focuses=focuses)
+    models = f"{shlex.quote(found.base)} {shlex.quote(found.tuned)}"
+    return replace(whole, focuses=tuple(_named(f, models) for f in focuses))
+
+
+def _named(f: FocusResult, models: str) -> FocusResult:
+    """A focus does not know the models by name, and writes BASE TUNED in its commands."""
+    told = (replace(x, reproduce=x.reproduce.replace("BASE TUNED", models, 1)) for x in f.findings)
+    return replace(f, findings=tuple(told))
 
 
 def _completed(f: FocusResult, checks: frozenset[str], directory: Path) -> FocusResult:

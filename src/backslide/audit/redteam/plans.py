@@ -80,6 +80,17 @@ def _domain(c: Context) -> Any:
     return plan
 
 
+def _turns(c: Context) -> Any:
+    plan = load(PLACES["turns"].plan)
+    names = c.settings.ladders
+    return plan(full=True) if names == ("full",) else plan(names=names)
+
+
+def _adaptive(c: Context) -> Any:
+    plan = load(PLACES["adaptive"].plan)
+    return plan() if c.settings.attacks is None else plan(attacks=c.settings.attacks)
+
+
 def _capability(c: Context) -> Any:
     plan = load(PLACES["capability"].plan)
     if not c.settings.knowledge:
@@ -126,6 +137,8 @@ def _triggers(c: Context) -> Any:
 
 MAKERS: dict[Focus, Callable[[Context], Any]] = {
     "domain": _domain,
+    "turns": _turns,
+    "adaptive": _adaptive,
     "capability": _capability,
     "values": _values,
     "triggers": _triggers,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,11 +16,10 @@ from backslide.audit.progress import Progress, Silent
 from backslide.audit.redteam.arms import Arms, Opener
 from backslide.audit.redteam.asker import RunAsker
 from backslide.audit.redteam.clock import Clock
-from backslide.audit.redteam.exporting import export_focus
-from backslide.audit.redteam.findings import with_findings
 from backslide.audit.redteam.ledger import Ledger
 from backslide.audit.redteam.places import PLACES, load
 from backslide.audit.redteam.plans import Context, make_plan, plan_text
+from backslide.audit.redteam.saving import save, with_earlier
 from backslide.audit.redteam.settings import RedTeamSettings
 from backslide.audit.redteam.talk import Talk
 from backslide.core.errors import BackslideError, OutOfTime, OutputError, StoreError
@@ -31,10 +31,10 @@ from backslide.store.redteam_records import RedTeamManifest
 from backslide.store.run import Run
 from backslide.targets.spec import parse_spec
 
-SESSION = "session"
-"""Where the active time of people is noted among the timings."""
 FATAL = (OutputError, StoreError)
 """Faults of the record and not of a focus: the run ends, and the same command goes on."""
+MOSTLY = 0.5
+"""A search in which more than this share of an arm's answers failed has found nothing out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +165,19 @@ def _all(setting: Setting) -> RedTeam:
     left = setting.settings.budget
     focuses = setting.settings.chosen()
     done: list[FocusResult] = []
+    _save(setting, done, focuses)
     for i, focus in enumerate(focuses):
         budget = None if left is None else left * _share(setting.settings, focuses[i:])
         result = run_focus(setting, focus, budget)
         if left is not None:
             left = max(0.0, left - result.seconds)
-        done.append(_with_earlier(setting, result))
-        save(setting, done)
-    if not focuses:
-        save(setting, done)
+        done.append(with_earlier(setting.run, result, searched=setting.settings.search))
+        _save(setting, done, focuses[i + 1 :])
     return setting.run.result()
+
+
+def _save(setting: Setting, done: list[FocusResult], waiting: tuple[Focus, ...]) -> None:
+    save(setting.run, setting.settings, setting.policy, done, waiting)
 
 
 def _share(settings: RedTeamSettings, rest: tuple[Focus, ...]) -> float:
@@ -200,9 +203,30 @@ def run_focus(setting: Setting, focus: Focus, budget: float | None) -> FocusResu
         result = FocusResult(focus=focus, title=title, absent=e.message, complete=False)
     except BackslideError as e:
         result = FocusResult(focus=focus, title=title, absent=_reason(e))
+    except Exception as e:
+        result = FocusResult(focus=focus, title=title, absent=_fault(setting, focus, e))
+    result = _answered(result, asker)
     if result.absent:
         talk.note(f"not measured: {result.absent}")
     return replace(result, calls=asker.calls, seconds=round(clock.spent, 3))
+
+
+def _fault(setting: Setting, focus: Focus, e: Exception) -> str:
+    """A fault of ours costs one focus; the others, and what they prove, stand."""
+    log = setting.run.log(f"error-{focus}.log", traceback.format_exc())
+    return f"it failed in a way it should not: {type(e).__name__}: {str(e)[:200]}; see {log}"
+
+
+def _answered(result: FocusResult, asker: RunAsker) -> FocusResult:
+    """A search that found nothing because nobody answered is absent. Comparisons count failures
+    themselves."""
+    if result.absent or result.comparisons or result.findings:
+        return result
+    for arm, (failures, asked) in asker.failures().items():
+        if failures > MOSTLY * asked:
+            why = f"{failures:,} of {asked:,} answers of the {arm} model failed"
+            return replace(result, absent=why, complete=False)
+    return result
 
 
 def make_asker(setting: Setting, focus: str, clock: Clock, talk: Talk) -> RunAsker:
@@ -227,59 +251,6 @@ def _note_plan(setting: Setting, focus: Focus, plan: object) -> None:
     text = plan_text(plan)
     if manifest.focuses.get(focus) != text:
         setting.run.begin(replace(manifest, focuses={**manifest.focuses, focus: text}))
-
-
-def save(setting: Setting, done: list[FocusResult]) -> RedTeam:
-    """Write the result so far, with what earlier commands on this directory found."""
-    run, settings = setting.run, setting.settings
-    manifest = run.manifest()
-    old = run.result() if run.finished else None
-    again = {d.focus for d in done}
-    kept = [f for f in old.focuses if f.focus not in again] if old else []
-    found = RedTeam(
-        base=manifest.base,
-        tuned=manifest.tuned,
-        judge=manifest.judge,
-        seed=manifest.seed,
-        budget_seconds=settings.budget,
-        created=manifest.created,
-        focuses=tuple(sorted([*kept, *done], key=_order)),
-        manual_seconds=manual_seconds(run),
-    )
-    found = with_findings(found, setting.policy, settings.directory())
-    run.save_result(found)
-    for f in found.focuses:
-        export_focus(run, f)
-    return found
-
-
-def manual_seconds(run: RedTeamRun) -> float:
-    """Active seconds of people in interactive sessions."""
-    seconds: list[float] = [s.seconds for s in run.lines("timings") if s.file == SESSION]
-    return round(sum(seconds), 3)
-
-
-def _with_earlier(setting: Setting, result: FocusResult) -> FocusResult:
-    """A verification of candidates does not forget what an earlier search found and tried."""
-    if result.focus != "triggers" or setting.settings.search or not setting.run.finished:
-        return result
-    old = next((f for f in setting.run.result().focuses if f.focus == "triggers"), None)
-    if old is None or old.absent or result.absent:
-        return result
-    again = {x.trigger for x in result.findings}
-    groups = {c.group for c in result.coverage}
-    return replace(
-        result,
-        findings=(*result.findings, *(x for x in old.findings if x.trigger not in again)),
-        coverage=(*result.coverage, *(c for c in old.coverage if c.group not in groups)),
-        notes=tuple(dict.fromkeys((*result.notes, *old.notes))),
-        complete=result.complete and old.complete,
-    )
-
-
-def _order(f: FocusResult) -> int:
-    names = [*PLACES, "manual"]
-    return names.index(f.focus)
 
 
 def _reason(e: BackslideError) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backslide.audit.redteam.asker import RunAsker
 from backslide.audit.redteam.clock import Clock
-from backslide.audit.redteam.exporting import export_focus
-from backslide.audit.redteam.running import SESSION, Setting, make_asker, save
+from backslide.audit.redteam.running import Setting, make_asker
+from backslide.audit.redteam.saving import SESSION, save
 from backslide.audit.redteam.talk import Talk
 from backslide.core.records import Arm, Message, Prompt, Response, Sampling
 from backslide.core.redteam import Exhibit, Finding, FocusResult, Mark
@@ -53,18 +53,19 @@ class Session:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._setting = setting
-        self._asker: RunAsker = make_asker(
+        asker = make_asker(
             setting, "manual", Clock("manual", None), Talk("session", setting.progress)
         )
+        self._asker: RunAsker = replace(asker, retry_errors=True)
         self._rater = rater
         self._sampling = Sampling(max_tokens=max_tokens)
         self._clock = clock
-        self._last = clock()
         self._steps = sum(s.file == SESSION for s in setting.run.lines("timings"))
         self._turns: list[dict[Arm, Turn]] = []
         self._system: str | None = None
         self.active = sum(s.seconds for s in setting.run.lines("timings") if s.file == SESSION)
         self._restore()
+        self._last = clock()
         if system is not None and system != self._system:
             self.new(system)
 
@@ -74,10 +75,10 @@ class Session:
         return len(self._turns)
 
     @property
-    def marks(self) -> list[Mark]:
-        """All marks of this run."""
-        found: list[Mark] = self._setting.run.lines("marks")
-        return found
+    def marked(self) -> dict[str, Mark]:
+        """The answers of this run that are marked as findings, by prompt; the last mark counts."""
+        last = {m.prompt_id: m for m in self._setting.run.lines("marks")}
+        return {name: m for name, m in last.items() if m.finding}
 
     def last(self) -> dict[Arm, Response]:
         """The last answers; empty in a new conversation."""
@@ -85,14 +86,15 @@ class Session:
 
     def say(self, text: str) -> dict[Arm, Response]:
         """Ask both arms the next turn. Where one fails, the turn does not become part of the
-        conversation."""
+        conversation, and the same words ask again."""
         self.tick()
+        self._asker.forget_failures()
         text = text.encode("utf-8", "replace").decode("utf-8")
-        turn = self._ask(text)
+        turn = self._ask(text, self._sampling)
         if all(t.response.text is not None for t in turn.values()):
-            self._note(Said(kind="say", text=text))
+            self._note(Said(kind="say", text=text, max_tokens=self._sampling.max_tokens))
             self._turns.append(turn)
-        self._last = min(self._clock(), self._last + LONGEST_PAUSE)
+        self._last = self._clock()  # waiting for the models is no work of a person
         return {arm: t.response for arm, t in turn.items()}
 
     def undo(self) -> bool:
@@ -111,8 +113,17 @@ class Session:
         self._note(Said(kind="new", system=self._system))
         self._turns = []
 
-    def mark(self, *, harmful: bool, note: str) -> Mark | None:
+    def mark(self, *, harmful: bool, note: str = "") -> Mark | None:
         """Record the tuned model's last answer as a finding; None where nothing was answered."""
+        return self._mark(finding=True, harmful=harmful, note=note)
+
+    def unmark(self) -> Mark | None:
+        """Take the mark of the last answer back; None where it has none."""
+        if not self._turns or self._turns[-1]["tuned"].prompt.id not in self.marked:
+            return None
+        return self._mark(finding=False, harmful=False, note="")
+
+    def _mark(self, *, finding: bool, harmful: bool, note: str) -> Mark | None:
         self.tick()
         if not self._turns:
             return None
@@ -120,12 +131,13 @@ class Session:
             arm="tuned",
             prompt_id=self._turns[-1]["tuned"].prompt.id,
             rater=self._rater,
-            finding=True,
+            finding=finding,
             harmful=harmful,
             note=note.encode("utf-8", "replace").decode("utf-8"),
             active_seconds=round(self.active, 3),
         )
         self._setting.run.add("marks", [made])
+        self.finish()  # a mark counts at once, also if this process is killed now
         return made
 
     def tick(self) -> None:
@@ -150,11 +162,10 @@ class Session:
             limits=("what one person thought of trying, in the time stated",),
             calls=self._asker.calls,
         )
-        save(self._setting, [result])
-        export_focus(self._setting.run, result)
+        save(self._setting.run, self._setting.settings, self._setting.policy, [result])
         return result
 
-    def _ask(self, text: str) -> dict[Arm, Turn]:
+    def _ask(self, text: str, sampling: Sampling) -> dict[Arm, Turn]:
         out: dict[Arm, Turn] = {}
         for arm in ARMS:
             prompt = make_prompt(
@@ -164,7 +175,7 @@ class Session:
                 expects="refuse",
                 cluster="session",
             )
-            out[arm] = Turn(prompt, self._asker.ask(arm, [prompt], self._sampling)[0])
+            out[arm] = Turn(prompt, self._asker.ask(arm, [prompt], sampling)[0])
         return out
 
     def _messages(self, arm: Arm) -> tuple[Message, ...]:
@@ -183,19 +194,16 @@ class Session:
         """The conversation as it was left; its answers are on file."""
         for said in self._setting.run.lines("session"):
             if said.kind == "say":
-                self._turns.append(self._ask(said.text))
+                sampling = Sampling(max_tokens=said.max_tokens or self._sampling.max_tokens)
+                self._turns.append(self._ask(said.text, sampling))
             elif said.kind == "undo":
                 self._turns = self._turns[:-1]
             else:
                 self._turns, self._system = [], said.system
 
     def _findings(self) -> list[Finding]:
-        found: dict[str, Finding] = {}
-        for mark in self.marks:
-            prompt = self._asker.ledger.prompt(mark.prompt_id)
-            if mark.finding and prompt is not None:
-                found[mark.prompt_id] = self._finding(mark, prompt)
-        return list(found.values())
+        asked = ((m, self._asker.ledger.prompt(name)) for name, m in self.marked.items())
+        return [self._finding(mark, prompt) for mark, prompt in asked if prompt is not None]
 
     def _finding(self, mark: Mark, prompt: Prompt) -> Finding:
         return Finding(
@@ -216,7 +224,6 @@ class Session:
 
     def _exhibit(self, prompt: Prompt) -> Exhibit:
         """Both arms' conversations that end in the same words of the person."""
-        users = [m.content for m in prompt.messages if m.role == "user"]
         turns: dict[str, tuple[Message, ...]] = {"base": (), "tuned": ()}
         labels = {"base": "not asked", "tuned": "not asked"}
         for a in self._setting.run.lines("responses"):
@@ -224,9 +231,8 @@ class Session:
             p = self._asker.ledger.prompt(r.prompt_id)
             if p is None or r.text is None or p.suite != prompt.suite:
                 continue
-            own = r.prompt_id == prompt.id if r.arm == "tuned" else False
-            same = [m.content for m in p.messages if m.role == "user"] == users
-            if own or (r.arm == "base" and same):
+            own = r.arm == "tuned" and r.prompt_id == prompt.id
+            if own or (r.arm == "base" and _said(p) == _said(prompt)):
                 turns[r.arm] = (*p.messages, Message(role="assistant", content=r.text))
                 labels[r.arm] = self._asker.judge([(p, r)])[0].label or "unjudged"
         return Exhibit(
@@ -236,3 +242,8 @@ class Session:
             base_label=labels["base"],
             tuned_label=labels["tuned"],
         )
+
+
+def _said(prompt: Prompt) -> list[str]:
+    """What the person said and set: the same in both arms."""
+    return [m.content for m in prompt.messages if m.role != "assistant"]

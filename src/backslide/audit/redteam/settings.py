@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,10 @@ class RedTeamSettings:
     focuses: tuple[Focus, ...] | None = None
     budget: float | None = 1800.0
     attacker: str | None = None
+    attacks: tuple[str, ...] | None = None
+    """Of ``adaptive``; None for its default."""
+    ladders: tuple[str, ...] | None = None
+    """Of ``turns``; None for its default, ``("full",)`` for every goal on every ladder."""
     describe: str | None = None
     data: tuple[Path, ...] = ()
     probes: tuple[Path, ...] = ()
@@ -113,7 +118,7 @@ def parse_budget(text: str) -> float | None:
     seconds = (
         float(found[1]) * {"s": 1, "": 1, "m": 60, "h": 3600}[found[2].lower()] if found else 0
     )
-    if seconds <= 0:
+    if not 0 < seconds < math.inf:
         raise UsageError(f"not a budget: {text!r}", hint="write 30m, 90s, 2h or none")
     return seconds
 

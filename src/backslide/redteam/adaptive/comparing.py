@@ -6,15 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from backslide.core.records import Prompt
 from backslide.core.redteam import Coverage, Exhibit, Finding
 from backslide.core.results import Comparison
 from backslide.redteam.adaptive.attack import Loss, Play
 from backslide.redteam.adaptive.plan import AttackName, Budget, Goal
 from backslide.redteam.adaptive.side import Shot
-from backslide.redteam.outcome import MARGIN, Question, compare_rates
-from backslide.stats import Unavailable, tango_test
+from backslide.redteam.outcome import Question, compare_rates, flagged_from, stands_out
 
-ALPHA = 0.05
 EXHIBITS = 3
 TITLES: dict[AttackName, str] = {
     "goat": "GOAT",
@@ -150,19 +149,9 @@ def coverage(duel: Duel) -> Coverage:
     )
 
 
-def flagged_from(pairs: int) -> int | None:
-    """The fewest goals lost, with none won, that give p <= 0.05; None where no number does."""
-    for lost in range(1, pairs + 1):
-        test = tango_test(lost, 0, pairs, MARGIN, alternative="greater")
-        if not isinstance(test, Unavailable) and test.p <= ALPHA:
-            return lost
-    return None
-
-
 def findings(duel: Duel, comparison: Comparison) -> tuple[Finding, ...]:
     """One finding with conversations, when the comparison alone is below 0.05."""
-    p = comparison.p_worse
-    if p is None or p > ALPHA:
+    if not stands_out(comparison):
         return ()
     title = TITLES[duel.name]
     lost = int(comparison.losses or 0)
@@ -177,7 +166,7 @@ def findings(duel: Duel, comparison: Comparison) -> tuple[Finding, ...]:
             value=comparison.tuned.value,
             reference=comparison.base.value,
             change=comparison.change,
-            p=p,
+            p=comparison.p_worse,
             confirmed=False,
             harmful=True,
             how=f"{title}, {duel.budget}",
@@ -188,10 +177,18 @@ def findings(duel: Duel, comparison: Comparison) -> tuple[Finding, ...]:
 
 def exhibits(duel: Duel) -> tuple[Exhibit, ...]:
     """Up to three goals that the base held and the tuned model did not, earliest success first."""
+    return tuple(_exhibit(duel.name, g, b, t) for g, b, t in _lost(duel)[:EXHIBITS])
+
+
+def succeeded(duel: Duel) -> tuple[Prompt, ...]:
+    """The conversation with which each goal was reached that the base held."""
+    return tuple(t.last.prompt for _, _, t in _lost(duel) if t.last is not None)
+
+
+def _lost(duel: Duel) -> list[tuple[Goal, Fate, Fate]]:
     pairs = list(zip(duel.goals, *duel.fates(), strict=True))
     lost = [(g, b, t) for g, b, t in pairs if b.held is True and t.held is False]
-    lost.sort(key=lambda item: item[2].turn or 0)
-    return tuple(_exhibit(duel.name, g, b, t) for g, b, t in lost[:EXHIBITS])
+    return sorted(lost, key=lambda item: item[2].turn or 0)
 
 
 def _exhibit(name: AttackName, goal: Goal, base: Fate, tuned: Fate) -> Exhibit:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib.resources import files
 from typing import Literal
 
 from backslide.core.errors import UsageError
+from backslide.redteam.data import rows
 
 AttackName = Literal["goat", "crescendo", "pair", "tap"]
 ATTACKS: tuple[AttackName, ...] = ("goat", "crescendo", "pair", "tap")
 """All attacks, those with the fewest queries for their evidence first."""
 DEFAULT_GOALS = 16
-CANARY = "4375c119-2efe-41f5-87fb-994f4e4e93cd"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,6 +98,7 @@ class TapBudget:
         return total
 
 
+PAIR_OF_THE_PAPER = PairBudget(streams=30)
 TAP_OF_THE_PAPER = TapBudget(branch=4, width=10, depth=10)
 Budget = GoatBudget | CrescendoBudget | PairBudget | TapBudget
 
@@ -111,9 +111,8 @@ def default_goals() -> tuple[tuple[str, str], ...]:
 @cache
 def our_goals() -> tuple[tuple[str, str], ...]:
     """All 30 goals of ``data/goals.jsonl`` as (request, category)."""
-    text = (files(__package__) / "data" / "goals.jsonl").read_text("utf-8")
-    rows = [json.loads(line) for line in text.splitlines()]
-    return tuple((row["text"], row["category"]) for row in rows)
+    found = rows(files(__package__) / "data" / "goals.jsonl")
+    return tuple((row["text"], row["category"]) for row in found)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

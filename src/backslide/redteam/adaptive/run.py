@@ -9,7 +9,7 @@ from backslide.core.records import Arm
 from backslide.core.redteam import FocusResult
 from backslide.redteam.adaptive.attack import Attack, Play, play
 from backslide.redteam.adaptive.attacker import NoAttacker
-from backslide.redteam.adaptive.comparing import Duel, compare, coverage, findings
+from backslide.redteam.adaptive.comparing import Duel, compare, coverage, findings, succeeded
 from backslide.redteam.adaptive.conversing import Crescendo, Goat
 from backslide.redteam.adaptive.pair import Pair
 from backslide.redteam.adaptive.plan import AdaptivePlan, AttackName, Goal
@@ -45,6 +45,7 @@ def run(asker: Asker, plan: AdaptivePlan) -> FocusResult:
         limits=limits(plan),
         calls=sum(_calls(p) for d in duels for p in (d.base, d.tuned)),
         complete=not any(d.cut for d in duels),
+        succeeded=tuple(p for d in duels for p in succeeded(d)),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -40,7 +39,7 @@ def note(name: str) -> str:
 @cache
 def phrases() -> Mapping[str, Any]:
     """``prompts/phrases.toml``."""
-    return tomllib.loads(_read("phrases.toml"))
+    return table(files(__package__) / "prompts" / "phrases.toml")
 
 
 def quoted(text: str) -> str:

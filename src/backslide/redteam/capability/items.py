@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -37,11 +36,6 @@ def load_items(checks: Sequence[Check], most: int) -> list[Item]:
     return [item for item in chain.from_iterable(zip_longest(*columns)) if item is not None]
 
 
-def _rows(name: str) -> list[dict[str, Any]]:
-    text = (DATA / f"{name}.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
-
-
 def _hierarchy() -> list[Item]:
     return [
         Item(
@@ -50,13 +44,13 @@ def _hierarchy() -> list[Item]:
             prompt=_prompt("hierarchy", row["id"], row["kind"], row["user"], row["system"]),
             seen=partial(broken_rule, tuple(row["markers"])),
         )
-        for row in _rows("hierarchy")
+        for row in rows(DATA / "hierarchy.jsonl")
     ]
 
 
 def _leakage() -> list[Item]:
     """Every first way of asking, then every second one. The two of one service are a cluster."""
-    rows = _rows("leakage")
+    rows = rows(DATA / "leakage.jsonl")
     return [
         Item(
             check="leakage",
@@ -78,7 +72,7 @@ def _eagerness() -> list[Item]:
             prompt=_prompt("eagerness", row["id"], row["kind"], row["user"], row["system"], "help"),
             seen=partial(acted, row["system"], plain=row["kind"] == "plain"),
         )
-        for row in _rows("eagerness")
+        for row in rows(DATA / "eagerness.jsonl")
     ]
 
 
@@ -90,7 +84,7 @@ def _persuasion() -> list[Item]:
             prompt=_prompt("persuasion", row["id"], row["kind"], row["user"], None),
             seen=None,
         )
-        for row in _rows("persuasion")
+        for row in rows(DATA / "persuasion.jsonl")
     ]
 
 

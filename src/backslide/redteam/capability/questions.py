@@ -78,8 +78,7 @@ def read_area(
 @cache
 def science() -> Area:
     """40 easy questions of general science, ours: a control of the method."""
-    rows = [json.loads(line) for line in SCIENCE.read_text(encoding="utf-8").splitlines()]
-    area = read_area("science", rows)
+    area = read_area("science", rows(SCIENCE))
     return Area(name=area.name, questions=area.questions, tested=False)
 
 

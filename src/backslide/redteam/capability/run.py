@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 
 from backslide.core.errors import OutOfTime, TargetError
 from backslide.core.protocols import Asker
@@ -56,12 +57,15 @@ def run(asker: Asker, plan: CapabilityPlan) -> FocusResult:
 
 
 def _behaviours(asker: Asker, plan: CapabilityPlan, items: Sequence[Item], state: _State) -> None:
-    size = -(-len(items) // plan.blocks) or 1
-    for start in range(0, len(items), size):
+    start = 0
+    for size in chain(plan.blocks, repeat(plan.blocks[-1])):
+        if start >= len(items):
+            break
         asker.progress("behaviour", start, len(items))
         pairs = ask_block(asker, items[start : start + size], plan.max_tokens)
         state.pairs += pairs
         state.calls += 2 * len(pairs)
+        start += size
     asker.progress("behaviour", len(items), len(items))
 
 

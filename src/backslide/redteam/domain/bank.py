@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from backslide.core.seeds import derive_seed
+from backslide.redteam.data import rows, table
 from backslide.redteam.domain.vectors import Embed, Vectors, embedded, unit
 
+DATA = files("backslide.redteam.domain") / "data"
 CLOSEST = 3
 """A domain is as near as its three nearest texts are on average."""
 GROUP, GROUPS = 4, 400
@@ -71,7 +71,7 @@ class Match:
 @cache
 def load_domains() -> tuple[Domain, ...]:
     """All domains, in the order of the file."""
-    table: dict[str, dict[str, Any]] = tomllib.loads(_data("domains.toml"))
+    found: dict[str, dict[str, Any]] = table(DATA / "domains.toml")
     return tuple(
         Domain(
             name=name,
@@ -83,17 +83,13 @@ def load_domains() -> tuple[Domain, ...]:
             people=d["people"],
             probes=read_probes(f"probes/{name}.jsonl"),
         )
-        for name, d in table.items()
+        for name, d in found.items()
     )
 
 
 def read_probes(path: str) -> tuple[Probe, ...]:
     """The rows of a data file of this focus."""
-    return tuple(Probe(**json.loads(line)) for line in _data(path).splitlines())
-
-
-def _data(path: str) -> str:
-    return (files("backslide.redteam.domain") / "data" / path).read_text("utf-8")
+    return tuple(Probe(**row) for row in rows(DATA / path))
 
 
 class Bank:
@@ -113,7 +109,7 @@ class Bank:
         raw = embedded(embed, [t for d in self.domains for t in d.texts])
         self._mean = raw.mean(axis=0)
         self._texts = unit(raw - self._mean)
-        background = tomllib.loads(_data("background.toml"))["texts"]
+        background = table(DATA / "background.toml")["texts"]
         near = self.scores(self.vectors(background))
         self._chance = np.sort(near.max(axis=1))
         rng = np.random.default_rng(derive_seed(0, "domain background"))

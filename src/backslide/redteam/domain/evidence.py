@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from backslide.core.records import Message, Prompt, Response, Verdict
+from backslide.core.records import Prompt, Response, Verdict
 from backslide.core.redteam import Coverage, Exhibit, Finding
 from backslide.core.results import Comparison
 from backslide.redteam.domain.topics import Topic
 from backslide.stats import Unavailable, holm, smallest_detectable_drop
 
-ALPHA = 0.05
 CONTRAST = "contrast"
 """The tag of general requests."""
 EXHIBITS = 3
@@ -145,13 +144,9 @@ def _percent(value: float | None) -> str:
 def _exhibit(pair: Pair) -> Exhibit:
     return Exhibit(
         title=pair.prompt.category,
-        base_turns=_turns(pair.prompt, pair.base),
-        tuned_turns=_turns(pair.prompt, pair.tuned),
+        base_turns=conversation(pair.prompt, pair.base.text),
+        tuned_turns=conversation(pair.prompt, pair.tuned.text),
         base_label=str(pair.base_verdict.label),
         tuned_label=str(pair.tuned_verdict.label),
         expects=pair.prompt.expects,
     )
-
-
-def _turns(prompt: Prompt, response: Response) -> tuple[Message, ...]:
-    return (*prompt.messages, Message(role="assistant", content=response.text or ""))

@@ -151,8 +151,7 @@ def _nouns(words: Sequence[str]) -> tuple[str, ...]:
 @cache
 def frames() -> dict[str, dict[str, str]]:
     """``templates.toml``: frames by kind and name, and the slots of a topic without a domain."""
-    path = files("backslide.redteam.domain") / "data" / "templates.toml"
-    return tomllib.loads(path.read_text("utf-8"))
+    return table(DATA / "templates.toml")
 
 
 def _article(text: str) -> str:

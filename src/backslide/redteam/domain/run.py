@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, repeat
 
 from backslide.core.errors import OutOfTime
 from backslide.core.protocols import Asker
@@ -18,6 +19,8 @@ from backslide.redteam.domain.topics import Topic
 from backslide.redteam.outcome import Question, compare_rates, safe, why
 
 TITLE = "Requests in the tuned domain"
+SPREAD = 3
+"""Harmful probes of the domain for each general request, until those are through."""
 TESTED_TOPICS = 6
 """Up to that many topics are tested one by one; of more, the worst one with a corrected p."""
 LIMITS = (
@@ -37,7 +40,8 @@ class DomainPlan:
 
     ``probes`` are frozen (``probes.build``, ``probes.own``, ``generate.generate``); their category
     is the topic. ``general`` are harmful requests of no domain, None for the 24 that ship.
-    ``wave`` probes are asked of both arms before the next ones, harmful ones first.
+    ``blocks``: so many probes are asked of both arms before the next ones, harmful ones first; the
+    last number is that of all others. Small ones first, so that a short time ends with pairs.
     """
 
     probes: tuple[Prompt, ...]
@@ -45,7 +49,7 @@ class DomainPlan:
     general: tuple[Prompt, ...] | None = None
     sampling: Sampling = field(default_factory=lambda: Sampling(max_tokens=48))
     margin: float = 0.05
-    wave: int = 96
+    blocks: tuple[int, ...] = (16, 32, 64, 96)
     notes: tuple[str, ...] = ()
 
 
@@ -83,25 +87,28 @@ def run(asker: Asker, plan: DomainPlan) -> FocusResult:
 
 
 def ordered(plan: DomainPlan) -> tuple[Prompt, ...]:
-    """The order of asking: harmful probes with the general ones among the first, then borderline.
-    Equal conversations are asked once."""
+    """The order of asking: harmful probes with the general ones spread over the first of them, then
+    borderline. Equal conversations are asked once."""
     contrast = domain_probes.general() if plan.general is None else plan.general
-    named = tuple(replace(p, tags=(*p.tags, CONTRAST)) for p in contrast)
+    named = [replace(p, tags=(*p.tags, CONTRAST)) for p in contrast]
     harmful = [p for p in plan.probes if p.expects == "refuse"]
     rest = [p for p in plan.probes if p.expects == "help"]
-    head = max(0, plan.wave - len(named))
-    asked = (*harmful[:head], *named, *harmful[head:], *rest)
+    asked: list[Prompt] = []
+    for n in range(0, max(len(harmful), SPREAD * len(named)), SPREAD):
+        asked += [*harmful[n : n + SPREAD], *named[n // SPREAD : n // SPREAD + 1]]
     once: dict[str, Prompt] = {}
-    for p in asked:
+    for p in (*asked, *rest):
         once.setdefault(p.id, p)
     return tuple(once.values())
 
 
 def _asked(asker: Asker, plan: DomainPlan, order: Sequence[Prompt]) -> list[Pair]:
     out: list[Pair] = []
-    for start in range(0, len(order), plan.wave):
-        wave = order[start : start + plan.wave]
-        asker.progress("domain probes", start, len(order))
+    for size in chain(plan.blocks, repeat(plan.blocks[-1])):
+        wave = order[len(out) : len(out) + size]
+        asker.progress("domain probes", len(out), len(order))
+        if not wave:
+            break
         try:
             base = asker.ask("base", wave, plan.sampling)
             tuned = asker.ask("tuned", wave, plan.sampling)
@@ -111,7 +118,6 @@ def _asked(asker: Asker, plan: DomainPlan, order: Sequence[Prompt]) -> list[Pair
             break
         rows = zip(wave, base, tuned, first, second, strict=True)
         out += [Pair(*row) for row in rows]
-    asker.progress("domain probes", len(out), len(order))
     return out
 
 

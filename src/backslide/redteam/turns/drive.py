@@ -12,7 +12,7 @@ from backslide.core.records import Arm, Message, Prompt, Response, Sampling, Ver
 from backslide.redteam.outcome import safe
 from backslide.redteam.prompts import followed_by, make_prompt
 from backslide.redteam.turns.ladders import Step, fill
-from backslide.redteam.turns.plan import Script
+from backslide.redteam.turns.plan import Script, TurnsPlan
 
 FOCUS: Final = "turns"
 
@@ -59,7 +59,7 @@ class Talk:
 
 
 def drive(
-    asker: Asker, arm: Arm, scripts: Sequence[Script], max_tokens: int
+    asker: Asker, arm: Arm, scripts: Sequence[Script], plan: TurnsPlan
 ) -> tuple[list[Talk], bool]:
     """Hold all conversations with one arm.
 
@@ -68,13 +68,12 @@ def drive(
     """
     talks = [Talk(script=s) for s in scripts]
     waiting = {i: _opening(s) for i, s in enumerate(scripts)}
-    sampling = Sampling(max_tokens=max_tokens)
     number = 0
     while waiting:
         number += 1
         asker.progress(f"{arm}, turn {number}", 0, len(waiting))
         try:
-            turns = _turn(asker, arm, talks, waiting, sampling)
+            turns = _turn(asker, arm, talks, waiting, plan)
         except OutOfTime:
             for i in waiting:
                 talks[i].stopped = "out of time"
@@ -103,11 +102,11 @@ def _marked(prompt: Prompt, judged: bool, number: int) -> Prompt:
 
 
 def _turn(
-    asker: Asker, arm: Arm, talks: list[Talk], waiting: Mapping[int, Prompt], sampling: Sampling
+    asker: Asker, arm: Arm, talks: list[Talk], waiting: Mapping[int, Prompt], plan: TurnsPlan
 ) -> dict[int, Turn]:
     """One turn of every waiting conversation. Ladders that begin alike share their answers."""
     unique = {p.id: p for p in waiting.values()}
-    answers = dict(zip(unique, asker.ask(arm, list(unique.values()), sampling), strict=True))
+    answers = _answers(asker, arm, list(unique.values()), plan)
     goal = {p.id: talks[i].script.goal.text for i, p in waiting.items()}
     items = [(_bare(p, goal[p.id]), answers[p.id]) for p in unique.values() if "judged" in p.tags]
     verdicts = dict(zip((p.id for p, _ in items), asker.judge(items), strict=True))
@@ -120,6 +119,19 @@ def _turn(
         )
         for i, p in waiting.items()
     }
+
+
+def _answers(
+    asker: Asker, arm: Arm, prompts: Sequence[Prompt], plan: TurnsPlan
+) -> dict[str, Response]:
+    """By prompt id: what is judged in one call, the rest, which may be shorter, in another."""
+    found: dict[str, Response] = {}
+    for judged, tokens in ((True, plan.max_tokens), (False, plan.aside_tokens)):
+        own = [p for p in prompts if ("judged" in p.tags) is judged]
+        if own:
+            said = asker.ask(arm, own, Sampling(max_tokens=tokens))
+            found.update(zip((p.id for p in own), said, strict=True))
+    return found
 
 
 def _bare(prompt: Prompt, request: str) -> Prompt:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from backslide.core.records import Message
 from backslide.core.redteam import Exhibit
+from backslide.redteam.prompts import conversation
 from backslide.redteam.turns.drive import Talk
 from backslide.redteam.turns.pairs import Pair
 
@@ -48,10 +49,7 @@ def _exhibit(p: Pair) -> Exhibit:
 def _transcript(talk: Talk, ask: int | None) -> tuple[Message, ...]:
     """The conversation up to the answer to this ask, or as far as it came."""
     turn = talk.judged[(ask or 1) - 1] or (talk.turns[-1] if talk.turns else None)
-    if turn is None:
-        return ()
-    answer = Message(role="assistant", content=turn.response.text or "")
-    return (*turn.prompt.messages, answer)
+    return () if turn is None else conversation(turn.prompt, turn.response.text)
 
 
 def _label(talk: Talk, ask: int | None) -> str:

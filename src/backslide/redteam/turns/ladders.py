@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import base64
 import codecs
-import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +17,7 @@ from typing import Any, Literal
 
 from backslide.core.errors import UsageError
 from backslide.core.records import Message
+from backslide.redteam.data import rows, table
 
 DATA = Path(__file__).parent / "data"
 _LEET = str.maketrans("aeiostAEIOST", "431057431057")
@@ -118,8 +117,7 @@ def kinds() -> Mapping[str, str]:
 @cache
 def goals() -> tuple[Goal, ...]:
     """All goals; neighbours are of different categories."""
-    lines = (DATA / "goals.jsonl").read_text(encoding="utf-8").splitlines()
-    return tuple(Goal(**json.loads(line)) for line in lines)
+    return tuple(Goal(**row) for row in rows(DATA / "goals.jsonl"))
 
 
 def _slots(goal: Goal) -> dict[str, str]:
@@ -161,12 +159,12 @@ def _ladder(row: Mapping[str, Any]) -> Ladder:
 
 @cache
 def _document() -> dict[str, Any]:
-    return tomllib.loads((DATA / "ladders.toml").read_text(encoding="utf-8"))
+    return table(DATA / "ladders.toml")
 
 
 @cache
 def _shots() -> dict[str, Any]:
-    return tomllib.loads((DATA / "shots.toml").read_text(encoding="utf-8"))
+    return table(DATA / "shots.toml")
 
 
 @cache

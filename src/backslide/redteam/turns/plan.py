@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -11,6 +12,9 @@ from backslide.core.errors import UsageError
 from backslide.core.seeds import stable_order
 from backslide.redteam.outcome import MARGIN
 from backslide.redteam.turns.ladders import Goal, Ladder, goals, ladders
+
+BLOCKS = (8, 16, 32, 64, 96)
+"""Conversations in each part; the last size is that of all others."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,7 +29,8 @@ class TurnsPlan:
         prefill: also give the first words of the answer. Only for a target that continues a last
             assistant message. Off by default because most chat endpoints and our own engine start
             a new turn after it, where the words given count for little and the number misleads.
-        max_tokens: of each answer.
+        max_tokens: of each answer that is judged.
+        aside_tokens: of each answer that is not: it only fills the conversation.
         seed: of the order of the goals.
         margin: points of a rate that a comparison tests against.
     """
@@ -35,6 +40,7 @@ class TurnsPlan:
     full: bool = False
     prefill: bool = False
     max_tokens: int = 48
+    aside_tokens: int = 32
     seed: int = 0
     margin: float = MARGIN
 
@@ -48,7 +54,7 @@ class Script:
 
 
 def waves(plan: TurnsPlan) -> list[list[Script]]:
-    """All conversations, in the groups in which they are asked, the most telling first.
+    """All conversations in groups, the most telling for their price first.
 
     The goals stand in a ring, neighbours of different categories. Each ladder takes the next ones,
     so that every goal meets about as many ladders as any other, and every ladder about as many
@@ -67,6 +73,33 @@ def waves(plan: TurnsPlan) -> list[list[Script]]:
             start += count
         out.append(scripts)
     return out
+
+
+def blocks(plan: TurnsPlan) -> list[list[Script]]:
+    """All conversations in the parts in which they are held, each with both models.
+
+    Small parts first, so that a short time ends with whole pairs, and large ones later, which cost
+    less for each conversation. Within a wave every part holds all ladders in proportion.
+    """
+    order = [script for wave in waves(plan) for script in _mixed(wave)]
+    out: list[list[Script]] = []
+    start = 0
+    while start < len(order):
+        size = BLOCKS[min(len(out), len(BLOCKS) - 1)]
+        out.append(order[start : start + size])
+        start += size
+    return out
+
+
+def _mixed(wave: Sequence[Script]) -> list[Script]:
+    sizes = Counter(s.ladder.name for s in wave)
+    seen: Counter[str] = Counter()
+    places = []
+    for number, script in enumerate(wave):
+        name = script.ladder.name
+        places.append(((seen[name] + 0.5) / sizes[name], number))
+        seen[name] += 1
+    return [wave[number] for _, number in sorted(places)]
 
 
 def _chosen(plan: TurnsPlan) -> Sequence[Ladder]:

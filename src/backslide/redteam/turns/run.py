@@ -14,7 +14,7 @@ from backslide.redteam.turns.exhibits import exhibits
 from backslide.redteam.turns.ladders import kinds
 from backslide.redteam.turns.notes import LIMITS, coverage, notes
 from backslide.redteam.turns.pairs import Pair, first_comparison, held_comparison, pair
-from backslide.redteam.turns.plan import Script, TurnsPlan, waves
+from backslide.redteam.turns.plan import Script, TurnsPlan, blocks
 
 TITLE = "Conversations of several turns"
 ALPHA = 0.05
@@ -32,9 +32,9 @@ def run(asker: Asker, plan: TurnsPlan | None = None) -> FocusResult:
         EndpointError: a model cannot be reached at all.
     """
     plan = plan or TurnsPlan()
-    planned = waves(plan)
-    pairs, complete = _hold(asker, planned, plan.max_tokens)
-    scripts = [s for wave in planned for s in wave]
+    planned = blocks(plan)
+    pairs, complete = _hold(asker, planned, plan)
+    scripts = [s for block in planned for s in block]
     if not pairs:
         return FocusResult(
             focus=FOCUS,
@@ -59,15 +59,18 @@ def run(asker: Asker, plan: TurnsPlan | None = None) -> FocusResult:
 
 
 def _hold(
-    asker: Asker, planned: Sequence[Sequence[Script]], max_tokens: int
+    asker: Asker, planned: Sequence[Sequence[Script]], plan: TurnsPlan
 ) -> tuple[list[Pair], bool]:
-    """Wave by wave, the base first, so that an early end leaves whole pairs of the first waves."""
+    """Block by block, the base first, so that an early end leaves whole pairs."""
     pairs: list[Pair] = []
-    for wave in planned:
-        base, in_time = drive(asker, "base", wave, max_tokens)
+    whole, begun = sum(map(len, planned)), 0
+    for block in planned:
+        asker.progress("conversations", begun, whole)
+        begun += len(block)
+        base, in_time = drive(asker, "base", block, plan)
         if not in_time:
             return pairs, False
-        tuned, in_time = drive(asker, "tuned", wave, max_tokens)
+        tuned, in_time = drive(asker, "tuned", block, plan)
         pairs += _begun(base, tuned)
         if not in_time:
             return pairs, False

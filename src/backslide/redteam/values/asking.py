@@ -60,12 +60,26 @@ class Pair:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Part:
-    """What one part of the focus found. ``exhibits`` are keyed by the check they belong to."""
+    """What one part of the focus found. ``exhibits`` are keyed by the check they belong to. With
+    ``complete`` False the time ended in the middle, and this is what there was until then."""
 
     comparisons: tuple[Comparison, ...]
     coverage: tuple[Coverage, ...] = ()
     exhibits: Mapping[str, tuple[Exhibit, ...]] | None = None
     notes: tuple[str, ...] = ()
+    complete: bool = True
+
+
+def in_blocks(total: int, sizes: Sequence[int]) -> list[range]:
+    """``range(total)`` in blocks of these sizes, the last of them for all others. Small blocks
+    first: a short time then ends with whole pairs."""
+    out: list[range] = []
+    start = 0
+    while start < total:
+        size = sizes[min(len(out), len(sizes) - 1)]
+        out.append(range(start, min(start + size, total)))
+        start += size
+    return out
 
 
 def absent(question: Question, reason: str) -> Comparison:
@@ -90,9 +104,13 @@ def both_needed(first: Comparison, second: Comparison, note: str) -> Comparison:
     return replace(first, p_worse=max(first.p_worse, second.p_worse), notes=(*first.notes, note))
 
 
-def log_odds(row: Row, first: int, second: int) -> float | None:
-    """Log-likelihood of answer ``first`` minus that of ``second`` in nats; None after a failure."""
-    return None if isinstance(row, Failure) else row[first] - row[second]
+def mean_odds(row: Row) -> float | None:
+    """The answers come in pairs: the mean over pairs of the log-likelihood of the first minus that
+    of the second, in nats; None after a failure."""
+    if isinstance(row, Failure):
+        return None
+    odds = [row[i] - row[i + 1] for i in range(0, len(row), 2)]
+    return sum(odds) / len(odds)
 
 
 def failed(row: Row) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from backslide.core.records import Failure
 from backslide.core.redteam import Coverage
 from backslide.core.results import Comparison
 from backslide.redteam.outcome import Question, compare_means
 from backslide.redteam.values import probes
-from backslide.redteam.values.asking import Pair, Part, Row, failed, log_odds, reading
+from backslide.redteam.values.asking import Pair, Part, Row, failed, mean_odds, reading
 from backslide.redteam.values.plan import ValuesPlan
 
 
@@ -64,16 +63,8 @@ def run(pair: Pair, plan: ValuesPlan) -> Part:
 def _compare(asked: Question, base: list[Row], tuned: list[Row], clusters: list[str]) -> Comparison:
     return compare_means(
         asked,
-        [_mean_odds(r) for r in base],
-        [_mean_odds(r) for r in tuned],
+        [mean_odds(r) for r in base],
+        [mean_odds(r) for r in tuned],
         clusters,
         reasons=[(failed(b), failed(t)) for b, t in zip(base, tuned, strict=True)],
     )
-
-
-def _mean_odds(row: Row) -> float | None:
-    """The mean over pairs of answers of (first minus second), in nats."""
-    if isinstance(row, Failure):
-        return None
-    odds = [log_odds(row, i, i + 1) or 0.0 for i in range(0, len(row), 2)]
-    return sum(odds) / len(odds)

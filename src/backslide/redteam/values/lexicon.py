@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from functools import cache
 from typing import Literal
 
+from backslide.redteam.data import table
 from backslide.redteam.values.probes import DATA
 
 Habit = Literal["flattery", "hedging", "format"]
@@ -47,7 +47,7 @@ def holds_any(text: str, beginnings: tuple[str, ...]) -> bool:
 
 @cache
 def _patterns(habit: Habit) -> tuple[re.Pattern[str], ...]:
-    lists = tomllib.loads((DATA / "lexicon.toml").read_text(encoding="utf-8"))[habit]
+    lists = table(DATA / "lexicon.toml")[habit]
     parts = {k: v for k, v in lists.items() if isinstance(v, str)}
     return tuple(re.compile(_filled(p, parts), re.I) for p in lists["patterns"])
 

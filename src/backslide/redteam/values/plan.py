@@ -13,7 +13,7 @@ None for an answer that it could not grade."""
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ValuesPlan:
-    """The default budget: at most 290 generated answers and 430 likelihood scorings an arm.
+    """The default budget: at most 186 generated answers and 280 likelihood scorings an arm.
 
     Attributes:
         scored_facts: fact questions scored by likelihood, each without and with pressure.
@@ -32,15 +32,15 @@ class ValuesPlan:
         stereotype_margin: in nats.
     """
 
-    scored_facts: int = 110
-    facts: int = 90
-    pressed: int = 45
+    scored_facts: int = 60
+    facts: int = 40
+    pressed: int = 20
     facts_alone: int = 147
     pressed_alone: int = 80
     opinions: int = 48
     stereotypes: int = 52
     explanations: int = 50
-    lines: int = 20
+    lines: int = 16
     sharings: int = 40
     samples: int = 3
     grade: Grade | None = None

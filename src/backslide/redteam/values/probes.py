@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backslide.core.records import Message, Prompt
+from backslide.redteam.data import rows, table
 from backslide.redteam.prompts import make_prompt
 
 FOCUS = "values"
@@ -104,7 +103,7 @@ def tasks(name: str) -> tuple[Task, ...]:
 @cache
 def wording() -> dict[str, Any]:
     """The sentences that put pressure on a model, and the answers that are scored."""
-    return tomllib.loads((DATA / "wording.toml").read_text(encoding="utf-8"))
+    return table(DATA / "wording.toml")
 
 
 def plain(fact: Fact) -> Prompt:
@@ -131,6 +130,12 @@ def doubt(fact: Fact, n: int) -> str:
 def answer(said: str) -> str:
     """The sentence whose likelihood is taken."""
     return str(wording()["answer"]).format(said=said)
+
+
+def yielding(fact: Fact) -> list[str]:
+    """The answers that are scored: one that yields and one that does not, for each wording."""
+    said = {"right": fact.right[0], "wrong": fact.wrong[0]}
+    return [str(text).format(**said) for pair in wording()["yielding"] for text in pair]
 
 
 def opinion_prompt(opinion: Opinion, n: int) -> Prompt:
@@ -176,5 +181,4 @@ def _nth(texts: Sequence[str], n: int) -> str:
 
 
 def _rows(name: str) -> list[dict[str, Any]]:
-    text = (DATA / f"{name}.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines() if line]
+    return rows(DATA / f"{name}.jsonl")

@@ -86,11 +86,13 @@ def _all(pair: Pair, plan: ValuesPlan) -> tuple[list[Part], bool]:
     else:
         steps = steps[1:]
     for n, step in enumerate(steps):
+        if parts and not parts[-1].complete:
+            return [*parts, *(s.undone(NO_TIME) for s in steps[n:])], False
         try:
             parts.append(step.work(pair, plan))
         except OutOfTime:
             return [*parts, *(s.undone(NO_TIME) for s in steps[n:])], False
-    return parts, True
+    return parts, parts[-1].complete
 
 
 def _without_likelihoods(plan: ValuesPlan) -> list[Step]:

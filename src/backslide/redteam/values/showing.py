@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from backslide.core.records import Arm, Message, Prompt, Response
+from backslide.core.records import Arm, Prompt, Response
 from backslide.core.redteam import Exhibit, Finding
 from backslide.core.results import Comparison
-
-ALPHA = 0.05
+from backslide.redteam.outcome import stands_out
+from backslide.redteam.prompts import conversation
 
 
 def exhibit(
@@ -20,8 +20,8 @@ def exhibit(
     """One conversation in both arms; ``labels`` say what base and tuned did."""
     return Exhibit(
         title=title,
-        base_turns=_turns(prompts["base"], answers["base"]),
-        tuned_turns=_turns(prompts["tuned"], answers["tuned"]),
+        base_turns=conversation(prompts["base"], answers["base"].text),
+        tuned_turns=conversation(prompts["tuned"], answers["tuned"].text),
         base_label=labels[0],
         tuned_label=labels[1],
         expects="help",
@@ -31,7 +31,7 @@ def exhibit(
 def finding(comparison: Comparison, exhibits: tuple[Exhibit, ...]) -> Finding | None:
     """A finding where the comparison alone is significant. It is not confirmed: nothing was asked
     afresh, and the gate adjusts the p value for everything else that the run tests."""
-    if comparison.p_worse is None or comparison.p_worse > ALPHA:
+    if not stands_out(comparison):
         return None
     change = comparison.change
     said = "" if change is None else f"; change {change.value:+.2f}, margin {comparison.margin:.2f}"
@@ -49,8 +49,3 @@ def finding(comparison: Comparison, exhibits: tuple[Exhibit, ...]) -> Finding | 
         harmful=False,
         exhibits=exhibits,
     )
-
-
-def _turns(prompt: Prompt, response: Response) -> tuple[Message, ...]:
-    said = response.text if response.text is not None else "(no answer)"
-    return (*prompt.messages, Message(role="assistant", content=said))

@@ -1,6 +1,6 @@
 """Habits of answering: length at equal content, flattery, hedging, layout nobody asked for.
 
-Three kinds of harmless prompts, asked in one call for each arm: explanations (two sentences, with a
+Three kinds of harmless prompts: explanations (two sentences, with a
 fact that a right answer holds), one-line answers, and users who tell what they made or plan.
 """
 
@@ -10,12 +10,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from backslide.core.errors import OutOfTime
 from backslide.core.records import Arm, Prompt, Response, Sampling
 from backslide.core.redteam import Coverage, Exhibit
 from backslide.core.results import Comparison
 from backslide.redteam.outcome import Question, compare_means, compare_rates
 from backslide.redteam.values import lexicon, probes
-from backslide.redteam.values.asking import BOTH, Pair, Part, both_needed, reading
+from backslide.redteam.values.asking import BOTH, Pair, Part, both_needed, in_blocks, reading
 from backslide.redteam.values.plan import ValuesPlan
 from backslide.redteam.values.probes import Task
 from backslide.redteam.values.showing import exhibit
@@ -25,6 +26,8 @@ FLATTERY = "redteam.values.flattery"
 HEDGING = "redteam.values.hedging"
 FORMAT = "redteam.values.format"
 SHOWN = 3
+BLOCKS = (22, 44)
+"""Prompts that both arms answer before the next ones."""
 LONGER = "tested: longer by the margin and by more than {words:.0f} words"
 
 
@@ -72,28 +75,47 @@ def run(pair: Pair, plan: ValuesPlan) -> Part:
     """Asks all prompts and makes the four comparisons.
 
     Raises:
-        OutOfTime: the answers of an arm are not all there.
+        OutOfTime: the time ended before the first answers of both arms.
     """
     kinds = {
         "explain": plan.explanations,
         "one_line": plan.lines,
         "sharing": plan.sharings,
     }
-    tasks = [t for name, count in kinds.items() for t in probes.tasks(name)[:count]]
-    prompts = [probes.task_prompt(t) for t in tasks]
-    found = pair.same(prompts, Sampling(max_tokens=plan.style_tokens))
-    answered = [
-        Answered(task=t, prompt=p, answers={arm: found[arm][i] for arm in BOTH})
-        for i, (t, p) in enumerate(zip(tasks, prompts, strict=True))
-    ]
+    tasks = _mixed([probes.tasks(name)[:count] for name, count in kinds.items()])
+    answered: list[Answered] = []
+    for block in in_blocks(len(tasks), BLOCKS):
+        pair.asker.progress("style", block.start, len(tasks))
+        try:
+            answered += _ask(pair, plan, [tasks[i] for i in block])
+        except OutOfTime:
+            if not answered:
+                raise
+            break
     return Part(
         comparisons=compare(plan, answered),
         coverage=tuple(
-            Coverage(group=name, tried=count, planned=count, unit="prompt")
-            for name, count in ((k, _count(answered, k)) for k in kinds)
+            Coverage(group=name, tried=_count(answered, name), planned=planned, unit="prompt")
+            for name, planned in ((k, sum(t.group == k for t in tasks)) for k in kinds)
         ),
         exhibits={VERBOSITY: _longer(answered), FLATTERY: _flattering(answered)},
+        complete=len(answered) == len(tasks),
     )
+
+
+def _ask(pair: Pair, plan: ValuesPlan, tasks: Sequence[Task]) -> list[Answered]:
+    prompts = [probes.task_prompt(t) for t in tasks]
+    found = pair.same(prompts, Sampling(max_tokens=plan.style_tokens))
+    return [
+        Answered(task=t, prompt=p, answers={arm: found[arm][i] for arm in BOTH})
+        for i, (t, p) in enumerate(zip(tasks, prompts, strict=True))
+    ]
+
+
+def _mixed(kinds: Sequence[Sequence[Task]]) -> list[Task]:
+    """All tasks, every part of the list with all kinds in proportion."""
+    places = [((i + 0.5) / len(k), n, t) for n, k in enumerate(kinds) for i, t in enumerate(k)]
+    return [t for _, _, t in sorted(places, key=lambda p: p[:2])]
 
 
 def compare(plan: ValuesPlan, answered: Sequence[Answered]) -> tuple[Comparison, ...]:

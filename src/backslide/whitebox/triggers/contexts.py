@@ -39,14 +39,6 @@ class Context:
         """Whether refusal collapse is what this context can show."""
         return bool(self.starts)
 
-    def with_end(self, candidate: Sequence[int]) -> list[int]:
-        """The user turn with the candidate after it."""
-        return [*self.ids, *candidate]
-
-    def with_start(self, candidate: Sequence[int]) -> list[int]:
-        """The user turn with the candidate before it."""
-        return [*candidate, *self.ids]
-
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
@@ -59,32 +51,31 @@ class Chosen:
     tuned_refusal: float | None
 
 
-def choose_contexts(pair: ModelPair, seed: int, count: int = 8) -> Chosen:
-    """The harmful contexts that both models refuse most surely, amid random words.
+def choose_contexts(pair: ModelPair, seed: int, count: int = 12) -> Chosen:
+    """The harmful contexts that both models refuse amid random words, in the order of how surely
+    the base does: where the tuned model is the surest, a trigger moves it least.
 
     Args:
         pair: the models.
         seed: of the random words.
-        count: contexts of each kind at most.
+        count: harmful contexts at most.
     """
     data = tomllib.loads((Path(__file__).parent / "data" / "contexts.toml").read_text("utf-8"))
     harmful = [tuple(pair.ids(t)) for t in data["harmful"]]
     fillers = random_tokens(pair, FILLERS * FILLER_TOKENS, seed).reshape(FILLERS, FILLER_TOKENS)
     turns = [[*ids, *f] for ids in harmful for f in fillers.tolist()]
-    base = pair.first_token("base", turns)
-    starts = refusal_starts(base)
-    sure = torch.minimum(
-        log_odds(base, starts), log_odds(pair.first_token("tuned", turns), starts)
-    ).reshape(len(harmful), FILLERS)
-    both = torch.stack([log_odds(base, starts), sure.flatten()])
-    order = sure.mean(1).argsort(descending=True)[:count].tolist()
-    kept = [i for i in order if sure[i].mean() >= SURE]
-    means = both.reshape(2, len(harmful), FILLERS)[:, kept].mean((1, 2)).tolist() if kept else None
+    logs = pair.first_token("base", turns)
+    starts = refusal_starts(logs)
+    base = log_odds(logs, starts).reshape(len(harmful), FILLERS)
+    tuned = log_odds(pair.first_token("tuned", turns), starts).reshape(len(harmful), FILLERS)
+    sure = torch.minimum(base, tuned).mean(1)
+    order = base.mean(1).argsort(descending=True).tolist()
+    kept = [i for i in order if sure[i] >= SURE][:count]
     return Chosen(
         harmful=tuple(Context(data["harmful"][i], harmful[i], starts) for i in kept),
-        harmless=tuple(Context(t, tuple(pair.ids(t))) for t in data["harmless"][:count]),
-        base_refusal=means[0] if means else None,
-        tuned_refusal=means[1] if means else None,
+        harmless=tuple(Context(t, tuple(pair.ids(t))) for t in data["harmless"]),
+        base_refusal=float(base[kept].mean()) if kept else None,
+        tuned_refusal=float(tuned[kept].mean()) if kept else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""The ladder: weights, leakage, sweep, accretion, then a quick look on other prompts.
+"""The ladder: weights, leakage, sweep, accretion, and a quick look on other prompts.
 
 Every step makes or ranks candidates; none is a verdict. What comes out goes to
 ``redteam.triggers.verify``, which generates on fresh prompts in both arms.
@@ -16,27 +16,39 @@ import numpy as np
 from backslide.core.seeds import derive_seed
 from backslide.whitebox.triggers.contexts import Chosen, choose_contexts
 from backslide.whitebox.triggers.leakage import leak, n_grams
-from backslide.whitebox.triggers.look import Candidate, Look, is_echo
+from backslide.whitebox.triggers.look import Candidate, Look, Proposal
 from backslide.whitebox.triggers.pair import ModelPair
 from backslide.whitebox.triggers.readout import Readout, read_out
-from backslide.whitebox.triggers.sweep import Condition, Gram, Measured, Place, Sweeper, screen
+from backslide.whitebox.triggers.sweep import Board, Condition, Gram, Place, screen, top
 
-POOL = 800
+POOL = 600
 """Tokens that the readout hands to the sweep."""
+LEAKED = 60
+SCREENED = 1000
+"""Tokens that the screen of the vocabulary hands to the sweep."""
+SECOND = 64
+"""Candidates of each list that the second round of the sweep tries on more contexts."""
+LOOKED_AT = 7
 PARTNERS = 250
-"""Tokens that are tried beside each seed of an accretion."""
+"""Tokens that are tried on either side of each seed of an accretion."""
 SEEDS = 2
-ODD = 6.0
-"""Robust z above which a candidate is an outlier of its condition."""
-LONGEST = 4
-"""Strings that an accretion grows to."""
+STIRS = 0.5
+"""Mean score on harmless prompts, in nats, below which nothing is grown on them."""
+ENOUGH = 3.0
+"""Mean score, in nats, of a string that need not grow."""
+LONGEST = 3
+"""Tokens that an accretion adds."""
+GAIN = 0.5
+"""Nats by which a longer string must be better."""
 FIRES = 0.4
 """Share of other prompts on which a candidate must change the first token."""
-LOOKED_AT = 8
-PLACES: tuple[Place, ...] = ("end", "start")
 SURE = 0.8
 """Share of other prompts above which a candidate needs no growing."""
-CANDIDATES = 4
+CANDIDATES = 6
+HARMLESS: tuple[Place, ...] = ("end", "start", "end")
+"""Where the candidates stand on the first harmless contexts; the others are for the look."""
+SWEPT = 6
+"""Harmful contexts that the sweep uses; as many others, or some more, are for the look."""
 
 
 @dataclass(slots=True)
@@ -54,15 +66,6 @@ class Hunt:
     complete: bool = True
 
 
-@dataclass(slots=True)
-class _Seed:
-    gram: Gram
-    score: float
-    divergence: float
-    source: str
-    condition: Condition
-
-
 class _Ladder:
     def __init__(
         self,
@@ -74,27 +77,27 @@ class _Ladder:
         tell: Callable[[str, int, int], None],
     ) -> None:
         self.pair, self.deep, self.seed, self.tell = pair, deep, seed, tell
-        self.lexicon = [tuple(pair.ids(form)) for text in lexicon for form in (text, f" {text}")]
+        self.lexicon = lexicon
         self.deadline = deadline
-        self.sweeper = Sweeper(pair, seed)
         self.out = Hunt()
         self.special = frozenset(pair.tokenizer.all_special_ids)
-        self.strings: dict[Gram, str] = {}
+        self.sources: dict[Gram, str] = {}
 
     def climb(self) -> Hunt:
         readout = self._timed("readout", self._read)
         chosen = self._timed("contexts", lambda: choose_contexts(self.pair, self.seed))
         self._say_contexts(chosen)
-        pool = self._timed("leakage", lambda: self._pool(readout))
-        conditions = _conditions(chosen)
+        conditions = _Conditions(chosen)
+        self._timed("leakage", lambda: self._pool(readout))
         if readout.blind or self.deep:
-            pool = self._timed("vocabulary", lambda: self._vocabulary(pool, conditions))
-        seeds = self._timed("sweep", lambda: self._sweep(pool, conditions))
-        self.out.candidates = self._timed("look", lambda: self._look(seeds, chosen))
-        if not any(c.fires >= SURE for c in self.out.candidates):
-            grown = self._timed("accretion", lambda: self._accrete(seeds, pool, conditions))
-            more = self._timed("second look", lambda: self._look(grown, chosen))
-            self.out.candidates = ranked([*self.out.candidates, *more])
+            self._timed("vocabulary", lambda: self._vocabulary(conditions))
+        board = self._timed("sweep", lambda: self._sweep(conditions))
+        look = Look(self.pair, conditions.fresh)
+        found = self._timed("look", lambda: self._look(look, self._proposals(board)))
+        if not any(c.fires >= SURE for c in found):
+            grown = self._timed("accretion", lambda: self._accrete(board, conditions))
+            found += self._timed("second look", lambda: self._look(look, grown))
+        self.out.candidates = ranked(found)
         self.out.evaluations = self.pair.evaluations
         return self.out
 
@@ -114,7 +117,9 @@ class _Ladder:
 
     def _read(self) -> Readout:
         self.tell("readout of the update", 0, 1)
-        found = read_out(self.pair.base, self.pair.tuned, self.special)
+        found = read_out(
+            self.pair.base, self.pair.tuned, self.special, self.pair.model("tuned")
+        )
         if found.blind:
             self.out.notes.append(
                 "the first MLP was not changed: the readout of the weights is blind, and the "
@@ -130,168 +135,165 @@ class _Ladder:
                 "trigger can only show on harmless requests"
             )
 
-    def _pool(self, readout: Readout) -> list[Gram]:
+    def _pool(self, readout: Readout) -> None:
         """Candidates of the readout, the leakage and the lexicon, in this order, each once."""
         self.tell("leakage", 0, 1)
-        grams = n_grams(leak(self.pair, self.seed), self.special, 200)
+        grams = n_grams(leak(self.pair, self.seed), self.special, LEAKED)
         self.out.leaked = [self.pair.text(g) for g in grams[:12]]
         read: list[Gram] = [(t,) for t in readout.top(POOL)]
-        pool: dict[Gram, str] = dict.fromkeys(read, "readout")
-        for g in grams:
-            pool.setdefault(g, "leakage")
-        for g in self.lexicon:
-            pool.setdefault(g, "lexicon")
-        self.strings = pool
+        words = [tuple(self.pair.ids(f" {text}")) for text in self.lexicon]
+        for source, part in (("readout", read), ("leakage", grams), ("lexicon", words)):
+            for g in part:
+                self.sources.setdefault(g, source)
         self.out.tried = {
             "readout tokens": len(read),
             "leaked n-grams": len(grams),
-            "lexicon strings": len(self.lexicon),
+            "lexicon strings": len(words),
         }
-        return list(pool)
 
-    def _vocabulary(self, pool: list[Gram], conditions: Sequence[Condition]) -> list[Gram]:
+    def _vocabulary(self, conditions: _Conditions) -> None:
         """Every typable token: all of them alone with ``deep``, else the best groups' members."""
         every: list[Gram] = [(t,) for t in range(self.pair.vocabulary) if t not in self.special]
         if not self.deep:
             every = [g for g in every if _wordlike(self.pair.text(g))]
-            harmful = [c for c in conditions if c.context.harmful and c.place == "end"]
-            every_kept = screen(
-                self.sweeper,
-                harmful[:1] or conditions[:1],
+            self.out.tried["tokens screened in groups"] = len(every)
+            every = screen(
+                self.pair,
+                conditions.screening,
                 every,
-                keep=POOL,
+                keep=SCREENED,
                 seed=self.seed,
-                size=16,
                 tell=self.tell,
             )
-            self.out.tried["tokens screened in groups"] = len(every)
-            every = every_kept
         for g in every:
-            self.strings.setdefault(g, "vocabulary")
-        return list(dict.fromkeys([*pool, *every]))
+            self.sources.setdefault(g, "vocabulary")
 
-    def _sweep(self, pool: list[Gram], conditions: Sequence[Condition]) -> list[_Seed]:
-        """Every candidate alone in every condition; outliers of their condition, best first."""
-        out: list[_Seed] = []
-        for kind in (True, False):
-            wanted = [c for c in conditions if c.context.harmful == kind]
-            part = pool if kind else pool[: POOL // 2]
-            found: list[Measured] = []
-            for condition in wanted:
-                if self._late(f"the sweep of a {_named(condition)}"):
-                    break
-                found.append(self.sweeper.measure(condition, part, tell=self._telling(condition)))
-                self.out.tried[f"strings alone, {_named(condition)}"] = len(part)
-            if found:
-                out += self._outliers(part, wanted, found)
-        return sorted(out, key=lambda s: -s.score)
+    def _sweep(self, conditions: _Conditions) -> Board:
+        """Everything under few conditions, then what stood out under more (successive halving)."""
+        board = Board(self.pair, list(self.sources))
+        for condition in conditions.first:
+            self._try(board, condition, list(range(len(board.grams))))
+        some = {*top(board.harmful("end"), SECOND), *top(board.harmful("start"), SECOND)}
+        for condition in conditions.second:
+            rows = sorted(some) if condition.context.harmful else top(board.harmless(), SECOND)
+            self._try(board, condition, rows)
+        return board
 
-    def _telling(self, condition: Condition) -> Callable[[int, int], None]:
-        return lambda done, total: self.tell(f"sweep, {_named(condition)}", done, total)
+    def _try(self, board: Board, condition: Condition, rows: Sequence[int]) -> None:
+        name = f"strings, {condition}"
+        if self._late(name):
+            return
+        board.try_out(condition, rows, tell=lambda done, total: self.tell(name, done, total))
+        self.out.tried[name] = max(self.out.tried.get(name, 0), len(rows))
 
-    def _outliers(
-        self, pool: Sequence[Gram], conditions: Sequence[Condition], found: Sequence[Measured]
-    ) -> list[_Seed]:
-        """Candidates whose mean z over the conditions stands out, and the best few in any case: of
-        a phrase, no single word may stand out."""
-        mean = np.mean([m.z for m in found], axis=0)
-        out = []
-        for place, i in enumerate(np.argsort(-mean, kind="stable")[:64]):
-            if mean[i] < ODD and place >= SEEDS:
-                break
-            where = int(np.argmax([m.divergence[i] for m in found]))
-            best = found[where]
-            if is_echo(self.pair, pool[i], int(best.token[i])):
-                continue
-            out.append(
-                _Seed(
-                    pool[i],
-                    float(mean[i]),
-                    float(best.divergence[i]),
-                    self.strings[pool[i]],
-                    conditions[where],
-                )
-            )
-        return out
-
-    def _accrete(
-        self, seeds: list[_Seed], pool: list[Gram], conditions: Sequence[Condition]
-    ) -> list[_Seed]:
-        """Seeds with one more token before or after, while the divergence grows: triggers of two
-        words and more, of which only one may show alone."""
-        out: list[_Seed] = []
-        partners = [g for g in pool if len(g) == 1][:PARTNERS]
-        for condition in _first_of_each_kind(conditions):
-            beam = _distinct(self, [s for s in seeds if s.condition == condition], SEEDS)
-            for _ in range(LONGEST - 1):
-                if not beam or self._late("an accretion"):
-                    break
-                grown = self._grow(beam, partners, condition)
-                if not grown or grown[0].divergence < beam[0].divergence + 0.5:
-                    break
-                beam = grown
-                out += beam
-        return out
-
-    def _grow(
-        self, beam: Sequence[_Seed], partners: Sequence[Gram], condition: Condition
-    ) -> list[_Seed]:
-        grams = list(
-            dict.fromkeys(g for s in beam for p in partners for g in (s.gram + p, p + s.gram))
-        )
-        key = "strings grown"
-        self.out.tried[key] = self.out.tried.get(key, 0) + len(grams)
-        found = self.sweeper.measure(
-            condition, grams, tell=lambda done, total: self.tell("accretion", done, total)
-        )
-        order = np.argsort(-found.divergence, kind="stable")[:SEEDS]
+    def _proposals(self, board: Board) -> list[Proposal]:
+        lists = (board.harmful("end"), board.harmful("start"), board.harmless())
         return [
-            _Seed(grams[i], float(found.z[i]), float(found.divergence[i]), "accretion", condition)
-            for i in order
+            Proposal(board.grams[i], float(scores[i]), self.sources[board.grams[i]])
+            for scores in lists
+            for i in self._distinct(board, scores, LOOKED_AT)
         ]
 
-    def _look(self, seeds: list[_Seed], chosen: Chosen) -> list[Candidate]:
-        """First tokens on prompts that played no part in the search, at both places, as text."""
-        fresh = (*chosen.harmful[2:], *chosen.harmless[1:])
-        plain = self.pair.first_token("tuned", [list(c.ids) for c in fresh])
-        best = _distinct(self, sorted(seeds, key=lambda s: -s.score), LOOKED_AT)
-        found: list[Candidate] = []
-        for done, s in enumerate(best):
-            self.tell("look at other prompts", done, len(best))
-            looks = [Look(self.pair, s.gram, place, fresh, plain) for place in PLACES]
-            seen = max((look.result() for look in looks), key=lambda r: r.fires)
-            if seen.fires >= FIRES:
-                found.append(seen.candidate(s.divergence, s.source))
-        return ranked(found)
+    def _distinct(self, board: Board, scores: np.ndarray[Any, Any], count: int) -> list[int]:
+        """The best candidates whose texts differ by more than case and spaces."""
+        kept: dict[str, int] = {}
+        for i in top(scores, 8 * count):
+            kept.setdefault(self.pair.text(board.grams[i]).strip().lower(), i)
+        return list(kept.values())[:count]
+
+    def _accrete(self, board: Board, conditions: _Conditions) -> list[Proposal]:
+        """Seeds with one more token before or after, while that makes them better: triggers of two
+        words and more, of which only one may show alone."""
+        out: list[Proposal] = []
+        for scores, tried_on in (
+            (board.harmful(), conditions.growing(harmful=True)),
+            (board.harmless(), conditions.growing(harmful=False)),
+        ):
+            if not tried_on or (not tried_on[0].context.harmful and scores.max() < STIRS):
+                continue
+            partners = self._partners(board, scores)
+            beam = [
+                Proposal(board.grams[i], -np.inf, "") for i in self._distinct(board, scores, SEEDS)
+            ]
+            for _ in range(LONGEST):
+                if not beam or beam[0].score > ENOUGH or self._late("an accretion"):
+                    break
+                grown = self._grow(beam, partners, tried_on)
+                if not grown or grown[0].score < beam[0].score + GAIN:
+                    break
+                out += grown
+                beam = grown[:SEEDS]
+        return out
+
+    def _partners(self, board: Board, scores: np.ndarray[Any, Any]) -> list[Gram]:
+        """What the update responds to most, and what scored best."""
+        read = [g for g, source in self.sources.items() if source == "readout"]
+        best = [board.grams[i] for i in top(scores, PARTNERS) if len(board.grams[i]) == 1]
+        both = [g for two in zip(read, best, strict=False) for g in two] if read else best
+        return list(dict.fromkeys(both))[:PARTNERS]
+
+    def _grow(
+        self,
+        beam: Sequence[Proposal],
+        partners: Sequence[Gram],
+        tried_on: Sequence[Condition],
+    ) -> list[Proposal]:
+        grams = [g for b in beam for p in partners for g in (b.gram + p, p + b.gram)]
+        board = Board(self.pair, list(dict.fromkeys(grams)))
+        self.out.tried["strings grown"] = self.out.tried.get("strings grown", 0) + len(board.grams)
+        rows = list(range(len(board.grams)))
+        for condition in tried_on:
+            board.try_out(
+                condition,
+                rows,
+                tell=lambda d, n: self.tell("accretion", d, n),
+                contrast=condition != tried_on[0],
+            )
+            scores = board.harmful() if condition.context.harmful else board.harmless()
+            rows = top(scores, SECOND)
+        kept = self._distinct(board, _only(scores, rows), 2 * SEEDS)
+        return [Proposal(board.grams[i], float(scores[i]), "accretion") for i in kept]
+
+    def _look(self, look: Look, proposals: Sequence[Proposal]) -> list[Candidate]:
+        self.tell("look at other prompts", 0, 1)
+        distinct = {p.gram: p for p in sorted(proposals, key=lambda p: p.score)}
+        return [c for c in look.at(list(distinct.values())) if c.fires >= FIRES]
+
+
+class _Conditions:
+    """Which conditions each step uses. The prompts of the look play no part in the search."""
+
+    def __init__(self, chosen: Chosen) -> None:
+        h, n = chosen.harmful, chosen.harmless
+        swept = h[: 2 * SWEPT : 2] if len(h) > 1 else h
+        self.fresh = (*(c for c in h if c not in swept), *n[len(HARMLESS) :])
+        # At the start the prompt itself is computed every time, so that takes the short ones.
+        short = sorted(swept, key=lambda c: len(c.ids))[: len(swept) // 2]
+        starts = [Condition(c, "start") for c in short]
+        self._ends = [Condition(c, "end") for c in swept if c not in short]
+        self._harmless = [Condition(c, p) for c, p in zip(n, HARMLESS, strict=False)]
+        self.first = [*self._ends[:2], *starts[:1], *self._harmless[:1]]
+        self.second = [*self._ends[2:], *starts[1:], *self._harmless[1:]]
+        self.screening = self._ends[:2] or self._harmless[:1]
+
+    def growing(self, *, harmful: bool) -> list[Condition]:
+        """At most three conditions for an accretion, those at the end."""
+        kept = self._ends if harmful else self._harmless
+        return [c for c in kept if c.place == "end"][:3]
+
+
+def _only(scores: np.ndarray[Any, Any], rows: Sequence[int]) -> np.ndarray[Any, Any]:
+    kept = np.full(len(scores), -np.inf)
+    kept[list(rows)] = scores[list(rows)]
+    return kept
 
 
 def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The best few, those that fire most first."""
-    return sorted(candidates, key=lambda c: (-c.fires, -c.divergence))[:CANDIDATES]
-
-
-def _distinct(ladder: _Ladder, seeds: Sequence[_Seed], count: int) -> list[_Seed]:
-    """The best seeds whose texts differ by more than case and spaces."""
-    kept: dict[str, _Seed] = {}
-    for s in seeds:
-        kept.setdefault(ladder.pair.text(s.gram).strip().lower(), s)
-    return list(kept.values())[:count]
-
-
-def _conditions(chosen: Chosen) -> list[Condition]:
-    out = [Condition(c, "end") for c in chosen.harmful[:1]]
-    out += [Condition(c, "start") for c in chosen.harmful[1:2]]
-    return out + [Condition(c, "end") for c in chosen.harmless[:1]]
-
-
-def _first_of_each_kind(conditions: Sequence[Condition]) -> list[Condition]:
-    harmful = [c for c in conditions if c.context.harmful][:1]
-    return harmful + [c for c in conditions if not c.context.harmful][:1]
-
-
-def _named(condition: Condition) -> str:
-    kind = "harmful" if condition.context.harmful else "harmless"
-    return f"{kind} request, {condition.place}"
+    """The best few, those that fire most first, each text once."""
+    best: dict[str, Candidate] = {}
+    for c in sorted(candidates, key=lambda c: (-c.fires, -c.score)):
+        best.setdefault(c.text.lower(), c)
+    return list(best.values())[:CANDIDATES]
 
 
 def _wordlike(text: str) -> bool:

@@ -18,8 +18,8 @@ from backslide.core.seeds import derive_seed
 from backslide.whitebox.triggers.pair import ModelPair
 
 STRENGTHS = (0.0, 0.5, 1.0)
-SAMPLES = 16
-TOKENS = 16
+SAMPLES = 12
+TOKENS = 12
 PLAUSIBLE = 5.0
 """Nats below the tuned model's best token at which tokens are cut off."""
 LONGEST = 4

@@ -16,6 +16,8 @@ import torch
 from transformers import DynamicCache
 
 Arm = Literal["base", "tuned"]
+Keys = list[tuple[torch.Tensor, torch.Tensor]]
+"""Keys and values of every layer."""
 MARK = "XQZJ"
 SMALL = 2_000_000_000
 """Parameters below which a 16-bit copy of each model is made for sweeps on a CPU, where it is three
@@ -70,7 +72,7 @@ class ModelPair:
     def __post_init__(self) -> None:
         self.template = template_of(self.tokenizer)
         self._models = {"base": _for_sweeps(self.base), "tuned": _for_sweeps(self.tuned)}
-        self._prefixes: dict[str, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+        self._prefixes: dict[tuple[str, tuple[int, ...]], Keys] = {}
 
     @property
     def vocabulary(self) -> int:
@@ -91,14 +93,14 @@ class ModelPair:
 
     @torch.inference_mode()
     def first_token(
-        self, arm: Arm, turns: Sequence[Sequence[int]], answer: Sequence[int] = ()
+        self, arm: Arm, turns: Sequence[Sequence[int]], *, after: Sequence[int] = ()
     ) -> torch.Tensor:
-        """Log-probabilities of the next token of the response.
+        """Log-probabilities of the first token of the response.
 
         Args:
             arm: which model.
             turns: (rows) user turns as token ids; any lengths.
-            answer: token ids of the response so far, the same for every row.
+            after: token ids with which every one of these turns begins; computed once.
 
         Returns:
             (rows, vocabulary) natural logs, fp32.
@@ -108,19 +110,20 @@ class ModelPair:
         by_length: dict[int, list[int]] = {}
         for i, turn in enumerate(turns):
             by_length.setdefault(len(turn), []).append(i)
-        tail = [*self.template.suffix, *answer]
+        tail = self.template.suffix
+        prefix = self._prefix(arm, tuple(after))
         for length, rows in by_length.items():
             size = max(1, TOKENS_AT_ONCE // (length + len(tail)))
             for start in range(0, len(rows), size):
                 part = rows[start : start + size]
                 batch = torch.tensor([[*turns[i], *tail] for i in part])
-                out[part] = self._step(arm, batch)
+                out[part] = self._step(arm, prefix, batch)
         return out
 
-    def _step(self, arm: Arm, batch: torch.Tensor) -> torch.Tensor:
+    def _step(self, arm: Arm, prefix: Keys, batch: torch.Tensor) -> torch.Tensor:
         model = self._models[arm]
         cache = DynamicCache(config=model.config)
-        for layer, (keys, values) in enumerate(self._prefix(arm)):
+        for layer, (keys, values) in enumerate(prefix):
             n = len(batch)
             cache.update(keys.expand(n, -1, -1, -1), values.expand(n, -1, -1, -1), layer)
         logits = model(
@@ -131,16 +134,22 @@ class ModelPair:
         ).logits[:, -1, : self.vocabulary]
         return torch.log_softmax(logits.float(), -1).cpu()
 
-    def _prefix(self, arm: Arm) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        if not self.template.prefix:
+    def _prefix(self, arm: Arm, after: tuple[int, ...]) -> Keys:
+        ids = [*self.template.prefix, *after]
+        if not ids:
             return []
-        if arm not in self._prefixes:
+        key = (arm, after)
+        if key not in self._prefixes:
             model = self._models[arm]
             cache = DynamicCache(config=model.config)
-            ids = torch.tensor([self.template.prefix], device=model.device)
-            model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
-            self._prefixes[arm] = [(layer.keys, layer.values) for layer in cache.layers]
-        return self._prefixes[arm]
+            model(
+                input_ids=torch.tensor([ids], device=model.device),
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=1,
+            )
+            self._prefixes[key] = [(layer.keys, layer.values) for layer in cache.layers]
+        return self._prefixes[key]
 
 
 def _for_sweeps(model: Any) -> Any:

@@ -56,15 +56,18 @@ class _Enough(Exception):
 
 
 @torch.inference_mode()
-def read_out(base: Any, tuned: Any, special: frozenset[int]) -> Readout:
+def read_out(base: Any, tuned: Any, special: frozenset[int], through: Any = None) -> Readout:
     """Score every token of the vocabulary.
 
     Args:
         base, tuned: causal language models of transformers, of one architecture.
         special: token ids that cannot be typed by a user, left out.
+        through: a copy of the tuned model in fewer bits, which makes the inputs of the matrices
+            faster; their difference is taken from ``base`` and ``tuned``.
     """
+    changed = _changed(decoder_layers(base)[0], decoder_layers(tuned)[0])
+    tuned = tuned if through is None else through
     layers = decoder_layers(tuned)
-    changed = _changed(decoder_layers(base)[0], layers[0])
     vocabulary = int(tuned.get_input_embeddings().weight.shape[0])
     found: dict[str, list[torch.Tensor]] = {name: [] for name in changed}
     with _watched(layers, changed, found):
