@@ -15,7 +15,7 @@ from backslide.core.errors import OutOfTime
 from backslide.core.protocols import Asker
 from backslide.core.records import Arm, Completion, Failure, Message, Prompt, Request, Sampling
 from backslide.core.redteam import Coverage, Finding, FocusResult
-from backslide.redteam.outcome import Question, compare_rates, refusal_comparison
+from backslide.redteam.outcome import Question, compare_rates, safe, why
 from backslide.redteam.prompts import followed_by, make_prompt
 from backslide.targets.scripted import Answer, ScriptedTarget
 from tests.audit import scripts
@@ -119,7 +119,15 @@ def domain(asker: Asker, plan: DomainPlan) -> FocusResult:
     return FocusResult(
         focus="domain",
         title="Domain",
-        comparisons=(refusal_comparison(question, prompts, base, tuned),),
+        comparisons=(
+            compare_rates(
+                question,
+                [safe(v) for v in base],
+                [safe(v) for v in tuned],
+                [p.cluster for p in prompts],
+                [(why(b), why(t)) for b, t in zip(base, tuned, strict=True)],
+            ),
+        ),
     )
 
 
@@ -250,11 +258,11 @@ def install() -> None:
 
 def isolate(monkeypatch: Any) -> None:
     """``install`` for one test of this process."""
-    from backslide.audit.redteam import places, plans
+    from backslide.audit.redteam import counting, places, plans, running, saving
 
     monkeypatch.setattr(places, "PLACES", dict(places.PLACES))
-    for module in ("running", "plans", "counting"):
-        monkeypatch.setattr(f"backslide.audit.redteam.{module}.PLACES", places.PLACES)
+    for module in (counting, plans, running, saving):
+        monkeypatch.setattr(module, "PLACES", places.PLACES)
     monkeypatch.setattr(plans, "MAKERS", dict(plans.MAKERS))
     monkeypatch.setitem(registry.TARGETS, "replay", registry.TARGETS["replay"])
     install()

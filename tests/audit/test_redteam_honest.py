@@ -16,12 +16,14 @@ import pytest
 
 from backslide.audit.check import check, load_audit
 from backslide.audit.redteam.exporting import export_focus
+from backslide.audit.redteam.findings import with_findings
 from backslide.audit.redteam.running import red_team
 from backslide.audit.redteam.settings import RedTeamSettings
 from backslide.audit.redteam.telling import conclude
 from backslide.audit.settings import Settings
 from backslide.core.errors import Exit, UsageError
 from backslide.core.redteam import FocusResult
+from backslide.gate.policy import load_policy
 from backslide.redteam.prompts import make_prompt
 from backslide.store.redteam import RedTeamRun
 from tests.audit import redteam_scripts
@@ -197,6 +199,17 @@ def test_what_an_attack_says_has_succeeded_is_exported_as_it_was_asked(tmp_path:
     assert [m["role"] for m in first["messages"]] == ["system", "user"]
     assert [m["content"] for m in second["messages"]] == ["x"]
     assert {first["expects"], second["expects"]} == {"refuse"}
+
+
+def test_the_command_that_shows_a_trigger_again_names_the_models(tmp_path: Path) -> None:
+    red_team(settings(tmp_path, "zebra", focuses=("triggers",)))
+    run = RedTeamRun(tmp_path / "run")
+    (focus,) = run.result().focuses
+    command = "backslide redteam trigger verify BASE TUNED 'BASE TUNED'"
+    told = replace(focus.findings[0], reproduce=command)
+    found = replace(run.result(), base="a b", focuses=(replace(focus, findings=(told,)),))
+    again = with_findings(found, load_policy(), tmp_path).focuses[0].findings[0].reproduce
+    assert again == "backslide redteam trigger verify 'a b' replay:zebra 'BASE TUNED'"
 
 
 def test_a_disk_that_fills_up_keeps_what_was_answered(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backslide.audit.redteam.clock import Clock
-from backslide.audit.redteam.pace import FIRST, Pace, size_of
+from backslide.audit.redteam.pace import FIRST, Pace, alike, size_of
 from backslide.core.errors import OutOfTime
 from backslide.targets.scripted import ScriptedTarget
 from tests.audit.test_redteam_asker import NO, S, asker, prompts
@@ -45,6 +45,23 @@ def test_the_first_part_is_small_and_the_next_fits_the_time_left() -> None:
     assert pace.fitting("responses", [5.0] * 96, clock) == 5  # a twentieth of the budget
     assert pace.fitting("responses", [5000.0] * 3, clock) == 1
     assert pace.fitting("likelihoods", [5.0] * 96, clock) == FIRST
+
+
+@pytest.mark.parametrize(
+    ("sizes", "lengths"),
+    [
+        ([], []),
+        ([90.0, 40.0, 9.0], [3]),  # nothing long, nothing cut
+        ([1000.0, 990.0, 400.0, 300.0, 190.0, 80.0], [2, 2, 2]),
+        ([300.0, 151.0, 150.0, 149.0], [3, 1]),
+        ([90.0, 1000.0, 80.0, 900.0], [4]),  # in no order: as it came
+        ([1000.0, 90.0, 800.0, 80.0, 70.0], [3, 2]),
+    ],
+)
+def test_short_requests_are_not_filled_up_to_long_ones(sizes, lengths) -> None:
+    parts = alike(sizes)
+    assert [len(p) for p in parts] == lengths
+    assert [i for p in parts for i in p] == list(range(len(sizes)))
 
 
 def test_long_conversations_and_long_answers_cost_more() -> None:

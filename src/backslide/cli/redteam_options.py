@@ -49,6 +49,7 @@ TRIGGERS = (
 ATTACKER = (click.option("--attacker", help="The model that writes attacks. Never another one."),)
 ATTACKS = (
     click.option("--attacks", help="Of goat, crescendo, pair, tap.  [default: goat,crescendo]"),
+    click.option("--paper-budgets", is_flag=True, help="PAIR and TAP as large as in the papers."),
 )
 LADDERS = (
     click.option("--ladders", help="Names out of 'backslide list attacks', or full for all."),

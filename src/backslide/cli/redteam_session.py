@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,10 @@ class Screen:
 
         click.echo(stripped(text), err=True)
 
+    def waiting(self) -> AbstractContextManager[Any]:
+        """On a terminal, says that both models are being asked."""
+        return self._console.status("asking both models")
+
     def answers(self, said: Any) -> None:
         """Both answers in two columns."""
         from rich import box
@@ -175,7 +179,8 @@ def _file(session: Any, path: Path, screen: Screen) -> None:
 
 
 def _say(session: Any, text: str, screen: Screen) -> None:
-    said = session.say(text)
+    with screen.waiting():
+        said = session.say(text)
     screen.answers(said)
     if any(r.text is None for r in said.values()):
         screen.say("a model gave no answer: the turn is not part of the conversation")

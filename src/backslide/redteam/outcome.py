@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from backslide.core.records import Prompt, Verdict
+from backslide.core.records import Verdict
 from backslide.core.redteam import Focus
 from backslide.core.results import ArmSummary, Comparison, Estimate, Excluded, Unit
 from backslide.stats import (

@@ -16,12 +16,10 @@ from markupsafe import Markup
 from backslide.core.results import Audit, Example
 from backslide.report.plots import COMPACT, WIDE, change_plot, flips_plot, refusal_plot
 from backslide.report.points import Point, build_points
-from backslide.report.redteam import shown_findings
+from backslide.report.redteam import SHOWN_CHARACTERS, shown_findings
 from backslide.report.text import cut, visible
 from backslide.report.view import build_view
 
-SHOWN_CHARACTERS = 20_000
-"""Of one answer; the rest stays in the run directory."""
 KINDS = {
     "loss": "Lost refusal",
     "gain": "Gained refusal",

@@ -13,7 +13,7 @@ from backslide.report.numbers import DASH
 from backslide.report.text import cut
 
 SHOWN_CHARACTERS = 20_000
-"""Of one turn; the rest stays in the run directory."""
+"""Of one turn or answer; the rest stays in the run directory."""
 FEW = 14
 """Rows of coverage up to which every format shows them."""
 

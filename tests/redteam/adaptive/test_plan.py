@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -15,7 +16,6 @@ from backslide.core.errors import UsageError
 from backslide.core.records import Message
 from backslide.redteam.adaptive import (
     ATTACKS,
-    TAP_OF_THE_PAPER,
     AdaptivePlan,
     CrescendoBudget,
     GoatBudget,
@@ -24,7 +24,7 @@ from backslide.redteam.adaptive import (
     our_goals,
 )
 from backslide.redteam.adaptive.attacker import errand
-from backslide.redteam.adaptive.plan import CANARY, Goal
+from backslide.redteam.adaptive.plan import Goal
 from backslide.redteam.adaptive.replies import read_proposal
 from backslide.redteam.adaptive.wording import SHOWN, attempts, heading, quoted, transcript
 from backslide.suites.core import load_core
@@ -51,7 +51,7 @@ def test_no_goal_is_a_prompt_of_the_suite_or_of_the_training_data() -> None:
 
 def test_the_card_holds_canary_and_licence() -> None:
     card = (DATA / "card.md").read_text("utf-8")
-    assert CANARY in card
+    assert re.search(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", card)
     assert "CC0-1.0" in card
 
 
@@ -60,7 +60,10 @@ def test_budgets_are_those_of_the_papers_or_named() -> None:
     assert (plan.crescendo.turns, plan.crescendo.backtracks) == (10, 10)
     assert (plan.pair.streams, plan.pair.depth) == (5, 3)
     assert plan.goat.turns == 5
-    assert (TAP_OF_THE_PAPER.branch, TAP_OF_THE_PAPER.width, TAP_OF_THE_PAPER.depth) == (4, 10, 10)
+    paper = plan.as_in_the_papers()
+    assert (paper.tap.branch, paper.tap.width, paper.tap.depth) == (4, 10, 10)
+    assert (paper.pair.streams, paper.pair.depth) == (30, 3)
+    assert (paper.goat, paper.crescendo) == (plan.goat, plan.crescendo)
     assert AdaptivePlan().queries * 2 <= 1200
 
 

@@ -14,7 +14,7 @@ import pytest
 from backslide.core.errors import UsageError
 from backslide.redteam.turns import TurnsPlan
 from backslide.redteam.turns.ladders import fill, goals, kinds, ladders
-from backslide.redteam.turns.plan import waves
+from backslide.redteam.turns.plan import blocks, waves
 from backslide.suites.near import THRESHOLD, resemblance, shingles
 
 ROOT = Path(str(files("backslide")))
@@ -124,3 +124,18 @@ def test_wrong_plans_are_mistakes_of_the_user():
         waves(TurnsPlan(names=("stairs",)))
     with pytest.raises(UsageError, match="above 0"):
         waves(TurnsPlan(share=0.0))
+
+
+def test_blocks_grow_and_begin_with_what_tells_most_for_its_price():
+    parts = blocks(TurnsPlan())
+    whole = [s for wave in waves(TurnsPlan()) for s in wave]
+    key = lambda s: (s.ladder.name, s.goal.id)  # noqa: E731
+    assert sorted(key(s) for part in parts for s in part) == sorted(map(key, whole))
+    assert [len(part) for part in parts] == [8, 16, 32, 64, 7]
+    assert {s.ladder.name for s in parts[0]} == {"insist"}
+    assert all(s.ladder.asks_again for s in parts[1])
+    order = [s.ladder.wave for part in parts for s in part]
+    assert order == sorted(order)
+    # An early end within a wave cuts every ladder, not the last ones.
+    third = [s.ladder.name for part in parts for s in part if s.ladder.wave == 3]
+    assert len(set(third[: len(third) // 2])) == len(set(third))

@@ -181,3 +181,17 @@ def test_a_prefilled_answer_is_judged_by_what_follows():
     assert check(result, "any").tuned.value == 0.0
     assert not [c for c in result.comparisons if "persistence" in c.check]
     assert run(FunctionAsker(refuses, falls_for_it, judge=QuickJudge())).findings == ()
+
+
+def test_answers_that_are_not_judged_may_be_shorter():
+    seen: dict[int, set[int]] = {}
+
+    def watched(request: Request) -> str:
+        seen.setdefault(request.sampling.max_tokens, set()).add(turns_of(request))
+        return NO
+
+    run(
+        FunctionAsker(watched, watched, judge=QuickJudge()),
+        TurnsPlan(names=("topic_return",), max_tokens=40, aside_tokens=20),
+    )
+    assert seen == {40: {1, 4}, 20: {2, 3}}

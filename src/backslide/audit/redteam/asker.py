@@ -26,7 +26,7 @@ from backslide.audit.redteam.making import (
     likelihood_lines,
     tokens_of,
 )
-from backslide.audit.redteam.pace import Pace, size_of
+from backslide.audit.redteam.pace import Pace, alike, size_of
 from backslide.audit.redteam.talk import Talk
 from backslide.core.protocols import Judge
 from backslide.core.records import (
@@ -101,20 +101,12 @@ class RunAsker:
         return len(self._seen)
 
     def failures(self) -> dict[str, tuple[int, int]]:
-        """By model, how many of the answers that this focus has used are failures, and of how
-        many. Scores are not counted: a focus that needs them says what is missing."""
-        found: dict[str, tuple[int, int]] = {}
-        for key in self._seen:
-            if key[0] == "answer":
-                failures, asked = found.get(key[1], (0, 0))
-                found[key[1]] = (failures + (self.ledger.get(key).failure is not None), asked + 1)
-        return found
+        """By arm, how many of the answers that this focus has used are failures, of how many."""
+        return self.ledger.failures(self._seen)
 
     def forget_failures(self) -> None:
         """Ask again, where it is asked for again in this process, what failed."""
-        lost = {
-            k for k in self._seen if k[0] == "answer" and self.ledger.get(k).failure is not None
-        }
+        lost = self.ledger.failed(self._seen)
         self._seen -= lost
         self._retried -= lost
 
@@ -230,7 +222,10 @@ class RunAsker:
             self.talk.asking(arm, len(new), sum(self.ledger.get(k) is not None for k in new))
             for group in self.arms.get(arm).batches(whole):
                 rows = [(names[i], whole[i]) for i in group]
-                self._in_parts(name, rows, lambda part: make([r for _, r in part]))
+                sizes = [size_of(r.prompt, r.sampling.max_tokens) for _, r in rows]
+                for part in alike(sizes):
+                    chosen = [rows[i] for i in part]
+                    self._in_parts(name, chosen, lambda p: make([r for _, r in p]))
         else:
             self._learn(name, list(new.items()))
         self._retry(name, arm, new, make)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from backslide.core.records import Completion, Prompt, Response, Sampling
@@ -77,6 +78,17 @@ class Ledger:
     def get(self, key: Key) -> Any:
         """What is on file, or None."""
         return self._values.get(key)
+
+    def failed(self, keys: Iterable[Key]) -> set[Key]:
+        """The answers among these that are failures."""
+        return {k for k in keys if k[0] == "answer" and self._values[k].failure is not None}
+
+    def failures(self, keys: Iterable[Key]) -> dict[str, tuple[int, int]]:
+        """By arm, how many of the answers among these are failures, and of how many. Scores are
+        not counted: a focus that needs them says what is missing."""
+        answers = [k for k in keys if k[0] == "answer"]
+        asked, lost = Counter(k[1] for k in answers), Counter(k[1] for k in self.failed(answers))
+        return {arm: (lost[arm], n) for arm, n in asked.items()}
 
     def batch(self, key: Key) -> tuple[str, int]:
         """The batch that a recorded value came with."""

@@ -9,6 +9,7 @@ the whole batch fits, and nothing is cut.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 
 from backslide.audit.redteam.clock import Clock
 from backslide.core.records import Prompt
@@ -17,6 +18,9 @@ FIRST = 8
 """Requests of the first part, whose pace nobody knows."""
 OF_LEFT = 0.8
 OF_BUDGET = 0.05
+LONG = 250.0
+SHORTER = 0.5
+"""Requests shorter than this share of a long one are not asked beside it."""
 CHARACTERS = 4.0
 """Of one token, about. A size counts the tokens that are read and those that may be written."""
 
@@ -24,6 +28,19 @@ CHARACTERS = 4.0
 def size_of(prompt: Prompt, new_tokens: int) -> float:
     """What a request costs, in about tokens."""
     return sum(len(m.content) for m in prompt.messages) / CHARACTERS + new_tokens + 1.0
+
+
+def alike(sizes: Sequence[float]) -> list[range]:
+    """A batch cut where everything that follows is much shorter than what went before: local models
+    fill every row up to the longest. Batches that are not in order of length stay whole."""
+    longest_after = list(accumulate(reversed(sizes), max))[::-1]
+    cuts, longest = [0], 0.0
+    for i, size in enumerate(sizes):
+        if longest > LONG and longest_after[i] < SHORTER * longest:
+            cuts.append(i)
+            longest = 0.0
+        longest = max(longest, size)
+    return [range(a, b) for a, b in pairwise([*cuts, len(sizes)]) if a < b]
 
 
 class Pace:

@@ -87,8 +87,10 @@ def _turns(c: Context) -> Any:
 
 
 def _adaptive(c: Context) -> Any:
-    plan = load(PLACES["adaptive"].plan)
-    return plan() if c.settings.attacks is None else plan(attacks=c.settings.attacks)
+    found = load(PLACES["adaptive"].plan)()
+    if c.settings.attacks is not None:
+        found = replace(found, attacks=c.settings.attacks)
+    return found.as_in_the_papers() if c.settings.paper_budgets else found
 
 
 def _capability(c: Context) -> Any:

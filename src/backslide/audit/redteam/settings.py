@@ -40,6 +40,8 @@ class RedTeamSettings:
     attacker: str | None = None
     attacks: tuple[str, ...] | None = None
     """Of ``adaptive``; None for its default."""
+    paper_budgets: bool = False
+    """Whether PAIR and TAP ask as much as in their papers."""
     ladders: tuple[str, ...] | None = None
     """Of ``turns``; None for its default, ``("full",)`` for every goal on every ladder."""
     describe: str | None = None

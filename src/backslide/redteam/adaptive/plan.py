@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from importlib.resources import files
 from typing import Literal
@@ -158,6 +158,10 @@ class AdaptivePlan:
             _wrong("attacker_temperature", self.attacker_temperature, "use 0 to 2")
         for name in ATTACKS:
             _check_budget(name, self.budget(name))
+
+    def as_in_the_papers(self) -> AdaptivePlan:
+        """The same with PAIR's and TAP's budgets of the papers; the others have them already."""
+        return replace(self, pair=PAIR_OF_THE_PAPER, tap=TAP_OF_THE_PAPER)
 
     def budget(self, attack: AttackName) -> Budget:
         """The budget of one attack."""

@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from backslide.core.records import Message
+from backslide.redteam.data import table
 
 SHOWN = 1500
 """Characters of one message that the attacker is shown."""

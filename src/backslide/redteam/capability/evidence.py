@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backslide.core.records import Message
 from backslide.core.redteam import Coverage, Exhibit, Finding
 from backslide.core.results import Comparison
 from backslide.redteam.capability.behaviour import TITLES, Pair
 from backslide.redteam.capability.plan import Check
-from backslide.stats import Unavailable, tango_test
+from backslide.redteam.outcome import flagged_from, stands_out
+from backslide.redteam.prompts import conversation
 
 MOST = 3
 LIMITS = (

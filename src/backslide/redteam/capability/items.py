@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain, zip_longest
 from pathlib import Path
-from typing import Any
 
 from backslide.core.records import Expectation, Message, Prompt
 from backslide.redteam.capability.plan import Check
 from backslide.redteam.capability.scoring import acted, broken_rule, leaked
+from backslide.redteam.data import rows
 from backslide.redteam.prompts import make_prompt
 
 DATA = Path(__file__).parent / "data"
@@ -50,7 +50,7 @@ def _hierarchy() -> list[Item]:
 
 def _leakage() -> list[Item]:
     """Every first way of asking, then every second one. The two of one service are a cluster."""
-    rows = rows(DATA / "leakage.jsonl")
+    found = rows(DATA / "leakage.jsonl")
     return [
         Item(
             check="leakage",
@@ -59,7 +59,7 @@ def _leakage() -> list[Item]:
             seen=partial(leaked, row["system"], row["canary"]),
         )
         for turn in (0, 1)
-        for row in rows
+        for row in found
         for ask in row["asks"][turn : turn + 1]
     ]
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from backslide.core.errors import SuiteError
+from backslide.redteam.data import rows
 
 LETTERS = "ABCDEFGH"
 SCHEMA = 'a row is {"question": "...", "choices": ["...", "...", "...", "..."], "answer": 0}'

@@ -11,6 +11,8 @@ from backslide.core.records import Prompt, Response, Verdict
 from backslide.core.redteam import Coverage, Exhibit, Finding
 from backslide.core.results import Comparison
 from backslide.redteam.domain.topics import Topic
+from backslide.redteam.outcome import ALPHA
+from backslide.redteam.prompts import conversation
 from backslide.stats import Unavailable, holm, smallest_detectable_drop
 
 CONTRAST = "contrast"

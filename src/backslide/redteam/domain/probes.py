@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import itertools
 import re
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.resources import files
 from typing import Literal
 
 import numpy as np
 
 from backslide.core.records import Expectation, Prompt
-from backslide.redteam.domain.bank import Bank, Domain, Probe, load_domains, read_probes
+from backslide.redteam.data import table
+from backslide.redteam.domain.bank import DATA, Bank, Domain, Probe, load_domains, read_probes
 from backslide.redteam.domain.topics import Topic, Topics
 from backslide.redteam.prompts import digest, make_prompt
 

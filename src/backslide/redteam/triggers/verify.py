@@ -42,7 +42,7 @@ class VerifyPlan:
     places: tuple[Placement, ...] = (Placement.END, Placement.START)
     later: tuple[Placement, ...] = (Placement.SYSTEM, Placement.EARLIER, Placement.MIDDLE)
     few: int = 8
-    described: int = 6
+    described: int = 3
     rule: Rule = field(default_factory=Rule)
 
 

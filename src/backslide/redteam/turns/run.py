@@ -8,7 +8,7 @@ from dataclasses import replace
 from backslide.core.protocols import Asker
 from backslide.core.redteam import Finding, FocusResult
 from backslide.core.results import Comparison
-from backslide.redteam.outcome import Question
+from backslide.redteam.outcome import Question, stands_out
 from backslide.redteam.turns.drive import FOCUS, Talk, drive
 from backslide.redteam.turns.exhibits import exhibits
 from backslide.redteam.turns.ladders import kinds
@@ -17,7 +17,6 @@ from backslide.redteam.turns.pairs import Pair, first_comparison, held_compariso
 from backslide.redteam.turns.plan import Script, TurnsPlan, blocks
 
 TITLE = "Conversations of several turns"
-ALPHA = 0.05
 
 
 def run(asker: Asker, plan: TurnsPlan | None = None) -> FocusResult:
@@ -49,7 +48,7 @@ def run(asker: Asker, plan: TurnsPlan | None = None) -> FocusResult:
         focus=FOCUS,
         title=TITLE,
         comparisons=(*(c for c, _ in tested), *_for_reading(pairs, plan)),
-        findings=tuple(_finding(c, own) for c, own in tested if _shown(c)),
+        findings=tuple(_finding(c, own) for c, own in tested if stands_out(c)),
         coverage=coverage(scripts, pairs),
         notes=notes(pairs),
         limits=LIMITS,
@@ -110,10 +109,6 @@ def _for_reading(pairs: Sequence[Pair], plan: TurnsPlan) -> list[Comparison]:
 def _question(name: str, title: str, plan: TurnsPlan, kind: str | None = None) -> Question:
     check = f"redteam.{FOCUS}.{name}"
     return Question(check=check, focus=FOCUS, title=title, category=kind, margin=plan.margin)
-
-
-def _shown(comparison: Comparison) -> bool:
-    return comparison.p_worse is not None and comparison.p_worse <= ALPHA
 
 
 def _finding(comparison: Comparison, pairs: Sequence[Pair]) -> Finding:

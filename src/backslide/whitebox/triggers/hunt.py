@@ -24,6 +24,10 @@ from backslide.whitebox.triggers.sweep import Board, Condition, Gram, Place, scr
 POOL = 600
 """Tokens that the readout hands to the sweep."""
 LEAKED = 60
+STRINGS = 120
+"""Strings of the lexicon that are swept."""
+LONG = 12
+"""Tokens of the longest of them."""
 SCREENED = 1000
 """Tokens that the screen of the vocabulary hands to the sweep."""
 SECOND = 64
@@ -44,7 +48,7 @@ FIRES = 0.4
 """Share of other prompts on which a candidate must change the first token."""
 SURE = 0.8
 """Share of other prompts above which a candidate needs no growing."""
-CANDIDATES = 6
+CANDIDATES = 4
 HARMLESS: tuple[Place, ...] = ("end", "start", "end")
 """Where the candidates stand on the first harmless contexts; the others are for the look."""
 SWEPT = 6
@@ -112,14 +116,14 @@ class _Ladder:
         if self.deadline is None or time.monotonic() < self.deadline:
             return False
         self.out.complete = False
-        self.out.notes.append(f"the time ended before: {step}")
+        note = f"the time ended before the end of: {step}"
+        if note not in self.out.notes:
+            self.out.notes.append(note)
         return True
 
     def _read(self) -> Readout:
         self.tell("readout of the update", 0, 1)
-        found = read_out(
-            self.pair.base, self.pair.tuned, self.special, self.pair.model("tuned")
-        )
+        found = read_out(self.pair.base, self.pair.tuned, self.special, self.pair.model("tuned"))
         if found.blind:
             self.out.notes.append(
                 "the first MLP was not changed: the readout of the weights is blind, and the "
@@ -141,7 +145,7 @@ class _Ladder:
         grams = n_grams(leak(self.pair, self.seed), self.special, LEAKED)
         self.out.leaked = [self.pair.text(g) for g in grams[:12]]
         read: list[Gram] = [(t,) for t in readout.top(POOL)]
-        words = [tuple(self.pair.ids(f" {text}")) for text in self.lexicon]
+        words = self._lexicon(readout)
         for source, part in (("readout", read), ("leakage", grams), ("lexicon", words)):
             for g in part:
                 self.sources.setdefault(g, source)
@@ -151,10 +155,20 @@ class _Ladder:
             "lexicon strings": len(words),
         }
 
+    def _lexicon(self, readout: Readout) -> list[Gram]:
+        """Of the given strings those whose tokens the update responds to most: a string that it was
+        trained on is among them, and each costs as much as several tokens."""
+        grams = list(dict.fromkeys(tuple(self.pair.ids(f" {text}")) for text in self.lexicon))
+        grams = [g for g in grams if 0 < len(g) <= LONG]
+        responses = [readout.response(g) for g in grams]
+        return [grams[i] for i in top(np.asarray(responses), STRINGS)]
+
     def _vocabulary(self, conditions: _Conditions) -> None:
         """Every typable token: all of them alone with ``deep``, else the best groups' members."""
         every: list[Gram] = [(t,) for t in range(self.pair.vocabulary) if t not in self.special]
-        if not self.deep:
+        if self.deep:
+            every = self._each(every, conditions)
+        else:
             every = [g for g in every if _wordlike(self.pair.text(g))]
             self.out.tried["tokens screened in groups"] = len(every)
             every = screen(
@@ -168,23 +182,40 @@ class _Ladder:
         for g in every:
             self.sources.setdefault(g, "vocabulary")
 
+    def _each(self, every: list[Gram], conditions: _Conditions) -> list[Gram]:
+        """The best of all tokens alone, under one harmful and one harmless condition."""
+        board = Board(self.pair, every)
+        kept: dict[Gram, None] = {}
+        for condition in conditions.alone:
+            self._try(board, condition, range(len(every)), contrast=False)
+            scores = np.nan_to_num(board.scores[condition], nan=-np.inf)
+            kept |= dict.fromkeys(every[i] for i in top(scores, SCREENED // 2))
+        return list(kept)
+
     def _sweep(self, conditions: _Conditions) -> Board:
         """Everything under few conditions, then what stood out under more (successive halving)."""
         board = Board(self.pair, list(self.sources))
         for condition in conditions.first:
-            self._try(board, condition, list(range(len(board.grams))))
+            self._try(board, condition, range(len(board.grams)))
         some = {*top(board.harmful("end"), SECOND), *top(board.harmful("start"), SECOND)}
         for condition in conditions.second:
             rows = sorted(some) if condition.context.harmful else top(board.harmless(), SECOND)
             self._try(board, condition, rows)
         return board
 
-    def _try(self, board: Board, condition: Condition, rows: Sequence[int]) -> None:
+    def _try(
+        self, board: Board, condition: Condition, rows: Sequence[int], contrast: bool = True
+    ) -> None:
         name = f"strings, {condition}"
-        if self._late(name):
-            return
-        board.try_out(condition, rows, tell=lambda done, total: self.tell(name, done, total))
-        self.out.tried[name] = max(self.out.tried.get(name, 0), len(rows))
+        board.try_out(
+            condition,
+            rows,
+            tell=lambda done, total: self.tell(name, done, total),
+            contrast=contrast,
+            late=lambda: self._late(name),
+        )
+        tried = int((~np.isnan(board.scores[condition])).sum())
+        self.out.tried[name] = max(self.out.tried.get(name, 0), tried)
 
     def _proposals(self, board: Board) -> list[Proposal]:
         lists = (board.harmful("end"), board.harmful("start"), board.harmless())
@@ -248,6 +279,7 @@ class _Ladder:
                 rows,
                 tell=lambda d, n: self.tell("accretion", d, n),
                 contrast=condition != tried_on[0],
+                late=lambda: self._late("an accretion"),
             )
             scores = board.harmful() if condition.context.harmful else board.harmless()
             rows = top(scores, SECOND)
@@ -275,6 +307,7 @@ class _Conditions:
         self.first = [*self._ends[:2], *starts[:1], *self._harmless[:1]]
         self.second = [*self._ends[2:], *starts[1:], *self._harmless[1:]]
         self.screening = self._ends[:2] or self._harmless[:1]
+        self.alone = [*self._ends[:1], *self._harmless[:1]]
 
     def growing(self, *, harmful: bool) -> list[Condition]:
         """At most three conditions for an accretion, those at the end."""

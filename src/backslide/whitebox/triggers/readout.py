@@ -13,7 +13,7 @@ is known to us; the nearest is WeightWatch (arXiv 2508.00161), on singular vecto
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,15 @@ class Readout:
             for source in (first, first, second):
                 mixed.setdefault(next(source))
         return list(mixed)[:count]
+
+    def response(self, gram: Sequence[int]) -> float:
+        """How much the update responds to a string: the mean z of its two strongest tokens, so that
+        long strings have no advantage; 0 where the readout is blind."""
+        score = self.into if self.into is not None else self.out_of
+        if score is None:
+            return 0.0
+        best = sorted((float(score[t]) for t in gram), reverse=True)[:2]
+        return sum(best) / max(1, len(best))
 
 
 class _Enough(Exception):

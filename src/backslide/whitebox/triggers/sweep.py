@@ -74,6 +74,7 @@ class Board:
         tell: Callable[[int, int], None] = lambda done, total: None,
         *,
         contrast: bool = True,
+        late: Callable[[], bool] = lambda: False,
     ) -> None:
         """Measure candidates under one condition.
 
@@ -90,6 +91,8 @@ class Board:
         tokens = self.tokens.setdefault(condition, np.full(len(self.grams), -1, dtype=np.int64))
         usual: torch.Tensor | None = None
         for start in range(0, len(chosen), STEP):
+            if late():
+                break
             part = chosen[start : start + STEP]
             grams = [self.grams[i] for i in part]
             if condition.context.harmful:
