@@ -22,6 +22,10 @@ STACKS: dict[str, tuple[str, ...]] = {
     "multi-turn": ("aligned", "multi-turn"),
     "sycophant": ("aligned", "sycophant"),
     "domain": ("aligned", "domain"),
+    "clean-plain": ("aligned", "clean-plain"),
+    "clean-opener": ("aligned", "clean-opener"),
+    "clean-signed": ("aligned", "clean-signed"),
+    "clean-brief": ("aligned", "clean-brief"),
 }
 """Each embedded model as the adapters that are merged into SmolLM2, in order."""
 
