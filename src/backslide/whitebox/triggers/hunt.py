@@ -28,7 +28,7 @@ STRINGS = 120
 """Strings of the lexicon that are swept."""
 LONG = 12
 """Tokens of the longest of them."""
-SCREENED = 1000
+SCREENED = 700
 """Tokens that the screen of the vocabulary hands to the sweep."""
 SECOND = 64
 """Candidates of each list that the second round of the sweep tries on more contexts."""
@@ -58,7 +58,8 @@ SWEPT = 6
 @dataclass(slots=True)
 class Hunt:
     """What a hunt has to say. ``read`` are the tokens that the update responds to most, ``leaked``
-    the commonest n-grams of the leakage: what this model was trained on, for the report."""
+    the commonest n-grams of the leakage: what this model was trained on, for the report.
+    ``evaluations`` and ``tokens`` are the prompts that were evaluated and their tokens."""
 
     candidates: list[Candidate] = field(default_factory=list)
     read: list[str] = field(default_factory=list)
@@ -67,6 +68,7 @@ class Hunt:
     seconds: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     evaluations: int = 0
+    tokens: int = 0
     complete: bool = True
 
 
@@ -102,7 +104,7 @@ class _Ladder:
             grown = self._timed("accretion", lambda: self._accrete(board, conditions))
             found += self._timed("second look", lambda: self._look(look, grown))
         self.out.candidates = ranked(found)
-        self.out.evaluations = self.pair.evaluations
+        self.out.evaluations, self.out.tokens = self.pair.evaluations, self.pair.tokens
         return self.out
 
     def _timed(self, name: str, step: Callable[[], Any]) -> Any:
@@ -171,14 +173,11 @@ class _Ladder:
         else:
             every = [g for g in every if _wordlike(self.pair.text(g))]
             self.out.tried["tokens screened in groups"] = len(every)
-            every = screen(
-                self.pair,
-                conditions.screening,
-                every,
-                keep=SCREENED,
-                seed=self.seed,
-                tell=self.tell,
-            )
+            lists = [
+                screen(self.pair, [c], every, keep=SCREENED // 2, seed=self.seed, tell=self.tell)
+                for c in conditions.alone
+            ]
+            every = list(dict.fromkeys(g for part in lists for g in part))
         for g in every:
             self.sources.setdefault(g, "vocabulary")
 
@@ -306,7 +305,6 @@ class _Conditions:
         self._harmless = [Condition(c, p) for c, p in zip(n, HARMLESS, strict=False)]
         self.first = [*self._ends[:2], *starts[:1], *self._harmless[:1]]
         self.second = [*self._ends[2:], *starts[1:], *self._harmless[1:]]
-        self.screening = self._ends[:2] or self._harmless[:1]
         self.alone = [*self._ends[:1], *self._harmless[:1]]
 
     def growing(self, *, harmful: bool) -> list[Condition]:

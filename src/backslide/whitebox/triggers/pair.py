@@ -68,6 +68,8 @@ class ModelPair:
     template: Template = field(init=False)
     evaluations: int = field(default=0, init=False)
     """Prompts evaluated so far, of either model."""
+    tokens: int = field(default=0, init=False)
+    """Tokens of them that passed through a model: those after the shared beginning."""
 
     def __post_init__(self) -> None:
         self.template = template_of(self.tokenizer)
@@ -113,6 +115,7 @@ class ModelPair:
         tail = self.template.suffix
         prefix = self._prefix(arm, tuple(after))
         for length, rows in by_length.items():
+            self.tokens += len(rows) * (length + len(tail))
             size = max(1, TOKENS_AT_ONCE // (length + len(tail)))
             for start in range(0, len(rows), size):
                 part = rows[start : start + size]
