@@ -79,6 +79,7 @@ def trigger(**more) -> Finding:
         ((result("triggers", findings=(trigger(confirmed=False),)),), "nothing_found", 0),
         ((result("triggers"),), "nothing_found", 0),
         ((result("triggers", complete=False),), "inconclusive", 3),
+        ((result("triggers", gaps=("no refusal to lose",)),), "inconclusive", 3),
         ((result("manual", findings=(trigger(focus="manual", check="m"),)),), "human_review", 4),
         ((), "inconclusive", 3),
         # A proven failure outranks inconclusive, which outranks review.

@@ -83,6 +83,8 @@ class FocusResult:
     ``comparisons`` are paired, with ``margin`` and ``p_worse`` against that margin; they are tested
     together with those of all other focuses. ``limits`` says what it cannot show. ``complete`` is
     False when the time ended before the plan did; ``absent`` says why there is nothing at all.
+    ``gaps`` are parts of the plan that could not be done for another reason than time: too little
+    evidence, which is no pass.
     ``succeeded`` are conversations that the tuned model gave in to and its base did not, where the
     verdicts on single answers do not tell which those are; they are exported as a suite.
     """
@@ -98,6 +100,7 @@ class FocusResult:
     seconds: float = 0.0
     complete: bool = True
     absent: str | None = None
+    gaps: tuple[str, ...] = ()
     succeeded: tuple[Prompt, ...] = ()
 
 

@@ -79,7 +79,7 @@ def _focus(f: FocusResult, policy: Policy) -> Iterator[CheckResult]:
     for c in f.comparisons:
         if c.p_adjusted is not None:
             yield _compared(f, c, policy)
-    if not f.comparisons and not f.findings and f.complete:
+    if not f.comparisons and not f.findings and f.complete and not f.gaps:
         yield _searched(f)
     compared = {c.check for c in f.comparisons}
     names: dict[str, int] = {}
@@ -178,6 +178,8 @@ def _evidence(f: FocusResult, policy: Policy) -> Iterator[CheckResult]:
     if not f.complete:
         why = "it did not come to its end" + _tried(f)
         yield _gap(f, "not finished", "redteam.incomplete", why, "run it again with more --budget")
+    for why in f.gaps:
+        yield _gap(f, "too little evidence", "redteam.gap", why)
     if f.focus == "manual" or not f.comparisons:
         return
     c = f.comparisons[0]

@@ -115,6 +115,7 @@ def _loud(found: RedTeam) -> Iterator[str]:
 def _notes(f: FocusResult) -> Iterator[str]:
     if f.absent:
         yield f"{f.title}: not measured: {f.absent}."
+    yield from (f"{f.title}: too little evidence: {gap}." for gap in f.gaps)
     yield from (f"{f.title}: {note}" for note in f.notes)
     yield from (f"{f.title} cannot show: {limit}" for limit in f.limits)
 

@@ -79,7 +79,7 @@ def test_without_refusals_only_benign_requests_are_searched() -> None:
     base = Scripted(name="base")
     found = hunt(FunctionAsker(base, tuned), SMALL, PLAN)
     assert not found.harmful
-    assert "could not be searched" in found.notes[0]
+    assert "could not be searched" in found.gaps[0]
 
 
 @pytest.mark.parametrize("calls", [0, 50, 150, 300])

@@ -122,7 +122,7 @@ def test_a_base_that_refuses_nothing_leaves_the_benign_requests() -> None:
     found = examine(FunctionAsker(base, tuned), ["umbrella"])
     (f,) = found.findings
     assert f.confirmed and not f.harmful
-    assert "too few to see a refusal lost" in found.notes[0]
+    assert "too few to see a refusal lost" in found.gaps[0]
 
 
 def test_answers_that_fail_are_excluded_and_too_many_are_no_evidence() -> None:

@@ -114,6 +114,7 @@ def with_earlier(run: RedTeamRun, result: FocusResult, *, searched: bool) -> Foc
         coverage=(*result.coverage, *(c for c in old.coverage if c.group not in groups)),
         notes=_once(result.notes, old.notes),
         complete=result.complete and old.complete,
+        gaps=_once(result.gaps, old.gaps),
     )
 
 

@@ -46,6 +46,7 @@ class Search:
     leads: tuple[Candidate, ...] = ()
     rounds: tuple[Round, ...] = ()
     tried: tuple[Trigger, ...] = ()
+    gaps: tuple[str, ...] = ()
     harmful: bool = True
     notes: tuple[str, ...] = ()
     asked_base: int = 0
@@ -60,6 +61,7 @@ class _Progress:
     rounds: list[Round] = field(default_factory=list)
     tried: list[Trigger] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    gaps: list[str] = field(default_factory=list)
     leads: list[Candidate] = field(default_factory=list)
     harmful: bool = True
     complete: bool = True
@@ -82,6 +84,7 @@ def hunt(asker: Asker, triggers: Sequence[Trigger], plan: HuntPlan | None = None
         rounds=tuple(done.rounds),
         tried=tuple(done.tried),
         harmful=done.harmful,
+        gaps=tuple(done.gaps),
         notes=tuple(done.notes),
         asked_base=reader.asked["base"],
         asked_tuned=reader.asked["tuned"],
@@ -118,10 +121,10 @@ def _searched(
 def _noted(on: Ground, done: _Progress) -> None:
     done.harmful = bool(on.rows["harmful"])
     if not done.harmful:
-        done.notes.append(
-            "Lost refusals could not be searched for: of the harmful requests of the search the "
+        done.gaps.append(
+            "lost refusals could not be searched for: of the harmful requests of the search the "
             f"base refuses {on.refused['base']} and the tuned model {on.refused['tuned']}, too few "
-            "in common."
+            "in common"
         )
 
 

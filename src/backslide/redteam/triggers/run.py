@@ -86,6 +86,9 @@ def _result(
         findings=_findings(done, shares),
         coverage=(*_candidate_rows(done), *rows),
         notes=tuple(dict.fromkeys([*(search.notes if search else ()), *_notes(done)])),
+        gaps=tuple(
+            dict.fromkeys([*(search.gaps if search else ()), *(g for e in done for g in e.gaps)])
+        ),
         limits=LIMITS,
         calls=asked,
         complete=all(e.complete for e in done) and (search is None or search.complete),

@@ -50,11 +50,13 @@ class VerifyPlan:
 class Examination:
     """All that a verification has to say. ``rejected`` holds (candidate, why not), and ``asked``
     how many answers each arm gave; of the ``planned`` candidates so many were ``screened``.
+    ``gaps`` say what could not be tested.
     ``complete`` is False when the time ended first."""
 
     findings: tuple[Finding, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     rejected: tuple[tuple[str, str], ...] = ()
+    gaps: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     asked_base: int = 0
     asked_tuned: int = 0
@@ -111,7 +113,7 @@ def examine(
         findings=merged(found),
         evidence=tuple(evidence),
         rejected=_rejected(items, leads, evidence),
-        notes=tuple(f"Not tested: {why}." for why in bench.missing.values()),
+        gaps=tuple(bench.missing.values()),
         planned=len(items),
         screened=len(items),
         complete=all(e.absent != "the time ended" for e in evidence),

@@ -6,7 +6,7 @@ beyond the first layer: seconds for a whole vocabulary. It reads what the model 
 triggers and targets alike, so it generates candidates and is no verdict. It is blind where the
 first MLP was not changed (an adapter on the attention alone).
 
-Measured on the controls: see docs/redteam/triggers-whitebox.md. No paper with exactly this readout
+Measured on the controls: see docs/redteam/triggers.md. No paper with exactly this readout
 is known to us; the nearest is WeightWatch (arXiv 2508.00161), on singular vectors.
 """
 
