@@ -153,6 +153,7 @@ def measure(args: argparse.Namespace, focus: str, name: str, progress: Progress)
         run=args.work / f"{label}-{name}",
         describe=args.describe if described else None,
         data=tuple(args.data) if focus == "domain" else (),
+        dtype=args.dtype,
     )
     return adjusted(red_team(settings, progress)).focuses[0]
 
@@ -211,6 +212,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, action="append", default=[])
     parser.add_argument("--adapters", type=Path, default=CACHE / "organisms")
     parser.add_argument("--work", type=Path, default=CACHE / "redteam-controls")
+    parser.add_argument("--dtype", default="fp32", help="of both models: fp32, bf16 or fp16")
     parser.add_argument("--details", action="store_true", help="every comparison, not a row a run")
     parser.add_argument("-q", "--quiet", action="store_true")
     args = parser.parse_args()
