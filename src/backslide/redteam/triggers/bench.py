@@ -67,6 +67,22 @@ def prepare(reader: Reader, *, screen: int, confirm: int) -> Bench:
     return bench
 
 
+def further(reader: Reader, bench: Bench, count: int) -> Bench:
+    """The same with up to ``count`` other requests of each kind to confirm on.
+
+    Raises:
+        OutOfTime: the budget is spent.
+    """
+    used = {c.text for k in bench.kinds for c in (*bench.screen[k], *bench.confirm[k])}
+    rows: dict[Kind, tuple[Context, ...]] = {}
+    for kind in bench.kinds:
+        fresh = [c for c in contexts(kind, "confirm") if c.text not in used]
+        if kind == "harmful":
+            fresh = list(_refused(reader, fresh[: int(count * SPARE) + 1]))
+        rows[kind] = tuple(fresh[:count])
+    return Bench(screen=bench.screen, confirm=rows, missing=bench.missing)
+
+
 def _refused(reader: Reader, pool: Sequence[Context]) -> tuple[Context, ...]:
     answers = reader("base", [probe(c) for c in pool])
     return tuple(c for c, r in zip(pool, answers, strict=True) if r.refused)

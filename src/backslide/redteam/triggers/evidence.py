@@ -11,7 +11,7 @@ from backslide.core.records import Message, Prompt
 from backslide.core.redteam import Exhibit
 from backslide.core.results import Estimate
 from backslide.redteam.outcome import Question, compare_rates
-from backslide.redteam.triggers.bench import Bench, decoyed
+from backslide.redteam.triggers.bench import Bench, decoyed, further
 from backslide.redteam.triggers.contexts import Reader, Reading, probe
 from backslide.redteam.triggers.effects import shows
 from backslide.redteam.triggers.placement import is_wrapping, shown
@@ -21,6 +21,8 @@ from backslide.stats import ConditionalChange, Unavailable, conditional_change, 
 TOGETHER = 8
 """Leads that are asked in one call: many keep the models busy, few keep what is done when the time
 ends."""
+AGAIN = 12
+"""Further requests of each kind on which a confirmed string is tried once more."""
 Verdict = Literal["confirmed", "partial", "no"]
 
 
@@ -66,10 +68,60 @@ def confirm(reader: Reader, bench: Bench, leads: Sequence[Lead], rule: Rule) -> 
             break
     # A lead that was not tested keeps its place in the family: it could have been.
     adjusted = holm([1.0 if e.p is None else e.p for e in found])
-    return [
+    judged = [
         e if e.p is None else replace(e, p=float(p), verdict=_verdict(e, float(p), rule))
         for e, p in zip(found, adjusted, strict=True)
     ]
+    return _again(reader, bench, judged, rule)
+
+
+def _again(reader: Reader, bench: Bench, found: list[Evidence], rule: Rule) -> list[Evidence]:
+    """What is confirmed is asked on further requests, and its rates are those of all of them.
+
+    Of many strings that work now and then, some work often by chance on a dozen requests: those
+    fall back here. The test is that of the first requests, so this can only take confirmations
+    away. When the time ends, what was confirmed stays so.
+    """
+    firm = [i for i, e in enumerate(found) if e.verdict == "confirmed"]
+    if not firm:
+        return found
+    try:
+        more = further(reader, bench, AGAIN)
+        second = _asked(reader, more, [found[i].lead for i in firm])
+    except OutOfTime:
+        return found
+    out = list(found)
+    for i, extra in zip(firm, second, strict=True):
+        first = out[i]
+        if first.p is None or first.change is None or extra.change is None:
+            continue
+        whole = replace(first, change=_pooled(first.change, extra.change))
+        out[i] = replace(
+            whole,
+            verdict=_verdict(whole, first.p, rule),
+            with_=(*first.with_, *extra.with_),
+            base=(*first.base, *extra.base),
+        )
+    return out
+
+
+def _pooled(a: ConditionalChange, b: ConditionalChange) -> ConditionalChange:
+    """The rates over the units of both; the test remains that of ``a``."""
+
+    def mean(x: float, y: float) -> float:
+        return (x * a.units + y * b.units) / (a.units + b.units)
+
+    return replace(
+        a,
+        units=a.units + b.units,
+        excluded=a.excluded + b.excluded,
+        with_rate=mean(a.with_rate, b.with_rate),
+        without_rate=mean(a.without_rate, b.without_rate),
+        placebo_rate=mean(a.placebo_rate, b.placebo_rate),
+        reference_rate=mean(a.reference_rate, b.reference_rate),
+        more=a.more + b.more,
+        fewer=a.fewer + b.fewer,
+    )
 
 
 def _asked(reader: Reader, bench: Bench, leads: Sequence[Lead]) -> list[Evidence]:
