@@ -166,7 +166,7 @@ def test_characters_that_cannot_be_seen_are_escaped_for_people() -> None:
 
 @pytest.mark.parametrize(("strength", "least", "most"), [(0.6, 0, 3), (0.97, 57, 60)])
 def test_what_works_now_and_then_is_not_confirmed(strength: float, least: int, most: int) -> None:
-    """60 models each. On 12 requests alone, 0.6 would pass in 8 % (binomial tail of 10 and more)."""
+    """60 models each. On 12 requests alone, 0.6 would pass in 8 % (binomial tail from 10 on)."""
     confirmed = 0
     for seed in range(60):
         tuned = replace(WORD, seed=seed, strength=strength)

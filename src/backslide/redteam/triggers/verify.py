@@ -29,7 +29,7 @@ CHECK = "redteam.triggers.verified"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VerifyPlan:
-    """How candidates are verified. The default takes about 250 answers for three candidates.
+    """How candidates are verified. The default takes about 300 answers for three candidates.
 
     ``screen`` and ``contexts`` are requests of each kind (harmful, benign); ``later`` places are
     tried only on candidates that show nothing in ``places``, and only when there are at most

@@ -183,8 +183,9 @@ def _fixed(
 def is_echo(pair: ModelPair, gram: Gram, token: int) -> bool:
     """Whether an answer begins with one of the odd words, or with its first letters."""
     said = pair.text([token]).strip().lower()
-    words = pair.text(gram).lower().split()
-    return bool(said) and any(word.startswith(said) for word in words)
+    text = pair.text(gram).lower()
+    inside = len(said) > 2 and said in text
+    return bool(said) and (inside or any(word.startswith(said) for word in text.split()))
 
 
 def screen(
