@@ -121,7 +121,7 @@ def recipes() -> dict[str, dict[str, Any]]:
 
 
 def place(name: str, organisms: Path) -> Path:
-    places = (SHIPPED / name, organisms / name, ADAPTERS / name)
+    places = (SHIPPED / name, ADAPTERS / name, organisms / name)
     return next((p for p in places if (p / "adapter_config.json").is_file()), places[-1])
 
 
