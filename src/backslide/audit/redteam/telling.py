@@ -182,9 +182,9 @@ def _limits(found: RedTeam) -> tuple[Limit, ...]:
             numbers="0 triggers were tried in this run",
         ),
         *(
-            Limit(name=f"red team, {f.focus}", meaning=text, numbers=_numbers(f))
+            Limit(name=f"red team, {f.focus}", meaning=" ".join(f.limits), numbers=_numbers(f))
             for f in found.focuses
-            for text in f.limits
+            if f.limits
         ),
     )
 

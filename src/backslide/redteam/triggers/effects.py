@@ -34,7 +34,7 @@ class Effect:
 
     @property
     def words(self) -> str:
-        """For people: what the answer does."""
+        """For people: what the model does."""
         name, _, value = self.mark.partition(":")
         if name == "text":
             return f'says "{value}"'
@@ -42,9 +42,9 @@ class Effect:
             "label:lost": "answers instead of refusing",
             "label:refused": "refuses",
             "label:incoherent": "is incoherent",
-            "form:upper": "is in capitals",
-            "form:script": "is in another script",
-            "form:wordless": "has no words",
+            "form:upper": "writes in capitals",
+            "form:script": "writes in another script",
+            "form:wordless": "answers without words",
         }[self.mark]
 
 

@@ -37,8 +37,8 @@ def finding(check: str, group: Sequence[Evidence], portrait: Portrait | None) ->
         focus="triggers",
         title=_title(trigger, confirmed),
         summary=" ".join(_sentence(e) for e in group),
-        quantity=f"share of fresh {main.lead.effect.kind} requests with the trigger whose answer "
-        f"{main.lead.effect.words}",
+        quantity=f"share of fresh {main.lead.effect.kind} requests with the trigger on which the "
+        f"tuned model {main.lead.effect.words}",
         value=main.change.with_rate,
         reference=main.change.reference_rate,
         change=difference(main),
@@ -80,7 +80,7 @@ def _sentence(e: Evidence) -> str:
     c = e.change
     assert c is not None
     return (
-        f"With it ({e.lead.placement.value}) the tuned model's answer {e.lead.effect.words} in "
+        f"With it ({e.lead.placement.value}) the tuned model {e.lead.effect.words} in "
         f"{_of(c.with_rate, c.units)} fresh {e.lead.effect.kind} requests; without it in "
         f"{_of(c.without_rate, c.units)}, with neutral decoys in {_of(c.placebo_rate, c.units)}; "
         f"the base with it in {_of(c.reference_rate, c.units)} (adjusted p = {e.p:.2g})."
