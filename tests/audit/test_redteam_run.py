@@ -207,6 +207,11 @@ def test_kills_end_in_the_same_bytes(tmp_path: Path) -> None:
         assert (killed / "redteam" / f"{name}.jsonl").read_bytes() == one, name
 
 
+def interruptible() -> None:
+    """A shell's background job ignores SIGINT, and its children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_keeps_what_was_answered(tmp_path: Path) -> None:
     run = tmp_path / "run"
     process = subprocess.Popen(
@@ -215,6 +220,7 @@ def test_ctrl_c_keeps_what_was_answered(tmp_path: Path) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=interruptible,  # noqa: PLW1509
     )
     deadline = time.monotonic() + 60
     while lines(run) == 0 and process.poll() is None and time.monotonic() < deadline:
