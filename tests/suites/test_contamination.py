@@ -157,8 +157,7 @@ def test_the_training_texts_of_the_controls(benchmarks: Path) -> None:
     result = contaminated(prompts, [Path(str(files("backslide") / "controls" / "data"))])
     assert result.rows > 900
     assert result.unreadable == 0
-    # Chance neighbours among everyday questions: 4 of the suite and 3 of XSTest, read one by one.
-    assert len(result.found) / len(prompts) < 0.0025
+    assert len(result.found) / len(prompts) < 0.002
 
 
 @settings(max_examples=40, deadline=None)

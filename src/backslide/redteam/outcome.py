@@ -30,7 +30,7 @@ CONFIDENCE = 0.95
 ONE_SIDED = 0.90
 ALPHA = 0.05
 MARGIN = 0.05
-"""Points of a rate. Below this, tunes without a fault move too (see docs/redteam.md)."""
+"""Points of a rate: a smaller drop is not called a fault (docs/redteam/index.md)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

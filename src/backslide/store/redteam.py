@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from backslide.core.errors import OutputError, StoreError
 from backslide.core.records import Prompt
 from backslide.core.redteam import Mark, RedTeam
 from backslide.store.jsonl import Lines, append_lines, read_lines, truncate, write_atomic
+from backslide.store.lockable import Lockable
 from backslide.store.redteam_records import (
     Answer,
     AttackerAnswer,
@@ -60,51 +60,15 @@ BATCHED = ("responses", "attacker", "likelihoods", "verdicts")
 """Files in which a batch that lacks lines at the end was cut by a kill, and counts as not asked."""
 
 
-class RedTeamRun:
+class RedTeamRun(Lockable):
     """``RUN/redteam``, open for reading, or for writing after ``lock``."""
 
     def __init__(self, run: Path) -> None:
-        self.directory = run / FOLDER
-        self._lock: FileLock | None = None
-
-    @property
-    def exists(self) -> bool:
-        return (self.directory / "manifest.json").exists()
+        super().__init__(run / FOLDER)
 
     @property
     def finished(self) -> bool:
         return (self.directory / "result.json").exists()
-
-    def lock(self) -> None:
-        """Make the directory and take it for this process.
-
-        Raises:
-            OutputError: it cannot be made or written.
-            StoreError: another process is writing to it.
-        """
-        try:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.directory / ".lock")
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise StoreError(
-                f"{self.directory} is in use",
-                cause="another backslide process is writing to it",
-                hint="wait for it to end, or choose another place with --run",
-            ) from None
-        except OSError as e:
-            raise OutputError(
-                f"cannot write {self.directory}",
-                cause=e.strerror or str(e),
-                hint="choose another place with --run",
-            ) from None
-        self._lock = lock
-
-    def unlock(self) -> None:
-        """Give the directory back."""
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
 
     def begin(self, manifest: RedTeamManifest) -> RedTeamManifest:
         """Start the run, or take it up again when it is of the same models.

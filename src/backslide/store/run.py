@@ -15,16 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-from filelock import FileLock, Timeout
 
-from backslide.core.errors import OutputError, StoreError
+from backslide.core.errors import StoreError
 from backslide.core.records import Arm, Draw, HumanLabel, Prompt, Response, Verdict
 from backslide.core.results import Audit, Comparison, Decision, Manifest
 from backslide.store.jsonl import Lines, append_lines, read_lines, truncate, write_atomic
+from backslide.store.lockable import Lockable
 
 SCHEMA = 1
 T = TypeVar("T")
@@ -50,47 +49,8 @@ APPENDED: Mapping[str, type] = {
 """Files that grow by whole lines."""
 
 
-class Run:
+class Run(Lockable):
     """A run directory, open for reading, or for writing after ``lock``."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self._lock: FileLock | None = None
-
-    @property
-    def exists(self) -> bool:
-        return (self.directory / "manifest.json").exists()
-
-    def lock(self) -> None:
-        """Make the directory and take it for this process.
-
-        Raises:
-            OutputError: it cannot be made or written.
-            StoreError: another process is writing to it.
-        """
-        try:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.directory / ".lock")
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise StoreError(
-                f"{self.directory} is in use",
-                cause="another backslide process is writing to it",
-                hint="wait for it to end, or choose another place with --run",
-            ) from None
-        except OSError as e:
-            raise OutputError(
-                f"cannot write {self.directory}",
-                cause=e.strerror or str(e),
-                hint="choose another place with --run",
-            ) from None
-        self._lock = lock
-
-    def unlock(self) -> None:
-        """Give the directory back."""
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
 
     def begin(self, manifest: Manifest, prompts: Sequence[Prompt]) -> Manifest:
         """Start the run, or take it up again when it is the same one.

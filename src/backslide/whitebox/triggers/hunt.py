@@ -174,7 +174,7 @@ class _Ladder:
             every = [g for g in every if _wordlike(self.pair.text(g))]
             self.out.tried["tokens screened in groups"] = len(every)
             lists = [
-                screen(self.pair, [c], every, keep=SCREENED // 2, seed=self.seed, tell=self.tell)
+                screen(self.pair, c, every, keep=SCREENED // 2, seed=self.seed, tell=self.tell)
                 for c in conditions.alone
             ]
             every = list(dict.fromkeys(g for part in lists for g in part))

@@ -190,7 +190,7 @@ def is_echo(pair: ModelPair, gram: Gram, token: int) -> bool:
 
 def screen(
     pair: ModelPair,
-    conditions: Sequence[Condition],
+    condition: Condition,
     grams: Sequence[Gram],
     *,
     keep: int,
@@ -200,18 +200,13 @@ def screen(
 ) -> list[Gram]:
     """The ``keep`` candidates whose groups score best: a cheap look at a whole vocabulary.
 
-    A trigger still fires among other words, so ``size`` candidates share one prompt and a pass
-    costs under two tokens per candidate (group testing, Dorfman 1943). Each condition groups them
-    anew; a candidate's score is its mean rank over conditions.
+    A trigger still fires among other words, so ``size`` candidates, drawn at random, share one
+    prompt and a pass costs under two tokens per candidate (group testing, Dorfman 1943).
     """
-    rank = np.zeros(len(grams))
-    for condition in conditions:
-        rng = np.random.default_rng(derive_seed(seed, "screen", condition.context.text))
-        order = rng.permutation(len(grams))
-        groups = [order[i : i + size] for i in range(0, len(order), size)]
-        board = Board(pair, [tuple(t for i in g for t in grams[i]) for g in groups])
-        board.try_out(condition, tell=lambda d, n: tell(f"screen of {len(grams)} tokens", d, n))
-        for place, g in enumerate(np.argsort(-board.scores[condition], kind="stable")):
-            rank[groups[g]] += place / len(groups)
-    best = np.argsort(rank, kind="stable")[:keep]
-    return [grams[i] for i in best]
+    rng = np.random.default_rng(derive_seed(seed, "screen", condition.context.text))
+    order = rng.permutation(len(grams))
+    groups = [order[i : i + size] for i in range(0, len(order), size)]
+    board = Board(pair, [tuple(t for i in g for t in grams[i]) for g in groups])
+    board.try_out(condition, tell=lambda d, n: tell(f"screen of {len(grams)} tokens", d, n))
+    best = [i for n in top(board.scores[condition], len(groups)) for i in groups[n]]
+    return [grams[i] for i in best[:keep]]
