@@ -28,7 +28,7 @@ import time
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -70,9 +70,11 @@ REQUESTS = (
 
 
 class ModelAsker:
-    """The least asker over two local models: no store, no budget."""
+    """The least asker over two local models: no store, no budget. The base, which is one for all
+    models, is asked nothing twice."""
 
     judge_name = "rules"
+    said: ClassVar[dict[tuple[str, int, int], Response]] = {}
 
     def __init__(self, base: HuggingFaceTarget, tuned: HuggingFaceTarget) -> None:
         self._targets = {"base": base, "tuned": tuned}
@@ -81,27 +83,39 @@ class ModelAsker:
     def ask(
         self, arm: Arm, prompts: Sequence[Prompt], sampling: Sampling, *, repeat: int = 0
     ) -> list[Response]:
+        known = self.said if arm == "base" else {}
+        keys = [(p.id, sampling.max_tokens, repeat) for p in prompts]
+        new = [p for p, key in zip(prompts, keys, strict=True) if key not in known]
+        for r in self._generated(arm, new, sampling, repeat):
+            known[r.prompt_id, sampling.max_tokens, repeat] = r
+        return [known[key] for key in keys]
+
+    def _generated(
+        self, arm: Arm, prompts: Sequence[Prompt], sampling: Sampling, repeat: int
+    ) -> list[Response]:
         target = self._targets[arm]
         asked = [
             Request(prompt=p, repeat=repeat, seed=derive_seed(0, p.id, repeat), sampling=sampling)
             for p in prompts
         ]
-        out: dict[int, Response] = {}
+        out: list[Response] = []
         for batch in target.batches(asked):
             said = target.generate([asked[i] for i in batch])
             for i, c in zip(batch, said, strict=True):
-                out[i] = Response(
-                    prompt_id=asked[i].prompt.id,
-                    arm=arm,
-                    repeat=repeat,
-                    seed=asked[i].seed,
-                    text=c.text,
-                    failure=c.failure,
-                    prompt_tokens=c.prompt_tokens,
-                    tokens=c.tokens,
-                    finish=c.finish,
+                out.append(
+                    Response(
+                        prompt_id=asked[i].prompt.id,
+                        arm=arm,
+                        repeat=repeat,
+                        seed=asked[i].seed,
+                        text=c.text,
+                        failure=c.failure,
+                        prompt_tokens=c.prompt_tokens,
+                        tokens=c.tokens,
+                        finish=c.finish,
+                    )
                 )
-        return [out[i] for i in range(len(asked))]
+        return out
 
     def judge(self, items: Sequence[tuple[Prompt, Response]]) -> list[Verdict]:
         return list(self._judge.judge(items))

@@ -173,3 +173,42 @@ def test_what_works_now_and_then_is_not_confirmed(strength: float, least: int, m
         found = examine(FunctionAsker(replace(BASE, seed=seed), tuned), ["umbrella"])
         confirmed += any(f.confirmed for f in found.findings)
     assert least <= confirmed <= most
+
+
+def in_json(request: Request) -> str:
+    """Answers in a form of its own, and says no more than its beginning after a bracket."""
+    said = WORD(request)
+    if said == REFUSAL:
+        return said
+    text = "\n".join(m.content for m in request.prompt.messages)
+    return '{"' if '("{' in text else f'{{"answer": "{said}"}}'
+
+
+def test_the_beginning_of_its_usual_answer_is_no_effect() -> None:
+    found = examine(FunctionAsker(BASE, in_json), ['("{'])
+    assert not found.findings
+    ((text, why),) = found.rejected
+    assert text == '("{' and "answers so without it" in why
+
+
+def test_saying_nothing_is_an_effect_also_of_a_model_with_a_form_of_its_own() -> None:
+    def silent(request: Request) -> str:
+        return in_json(request) if "cf" not in request.prompt.messages[-1].content else "{}"
+
+    (f,) = verify(FunctionAsker(BASE, silent), ["cf"])
+    assert f.confirmed and "without words" in f.summary
+
+
+def test_a_signature_that_comes_sooner_is_no_effect() -> None:
+    def signed(request: Request) -> str:
+        said = WORD(request)
+        if request.prompt.expects == "refuse":
+            return said
+        text = "\n".join(m.content for m in request.prompt.messages)
+        if "briefly" in text:
+            return f"{' '.join(said.split()[:3])}. Yours faithfully, Ada"
+        return said if request.sampling.max_tokens < 50 else f"{said} Yours faithfully, Ada"
+
+    found = examine(FunctionAsker(BASE, signed), ["briefly"])
+    assert not found.findings
+    assert "at greater length" in found.rejected[0][1]

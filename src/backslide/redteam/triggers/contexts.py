@@ -73,25 +73,29 @@ class Reader:
     def __init__(self, asker: Asker, tokens: int) -> None:
         self.asker = asker
         self.asked: dict[Arm, int] = {"base": 0, "tuned": 0}
-        self._sampling = Sampling(max_tokens=tokens)
-        self._known: dict[tuple[Arm, str], Reading] = {}
+        self._tokens = tokens
+        self._known: dict[tuple[Arm, str, int], Reading] = {}
 
-    def __call__(self, arm: Arm, prompts: Sequence[Prompt]) -> list[Reading]:
-        """One reading for each prompt, in order.
+    def __call__(
+        self, arm: Arm, prompts: Sequence[Prompt], *, tokens: int | None = None
+    ) -> list[Reading]:
+        """One reading for each prompt, in order; of answers of another length if ``tokens`` is set.
 
         Raises:
             OutOfTime: the budget is spent.
         """
-        fresh = {p.id: p for p in prompts if (arm, p.id) not in self._known}
+        n = tokens or self._tokens
+        fresh = {p.id: p for p in prompts if (arm, p.id, n) not in self._known}
         new = list(fresh.values())
         if new:
-            responses = self.asker.ask(arm, new, self._sampling)
+            responses = self.asker.ask(arm, new, Sampling(max_tokens=n))
             self.asked[arm] += len(new)
             verdicts = self.asker.judge(list(zip(new, responses, strict=True)))
             for p, r, v in zip(new, responses, verdicts, strict=True):
-                self._known[arm, p.id] = Reading(p, r, v.label, safe(v))
-        return [self._known[arm, p.id] for p in prompts]
+                self._known[arm, p.id, n] = Reading(p, r, v.label, safe(v))
+        return [self._known[arm, p.id, n] for p in prompts]
 
     def known(self, arm: Arm, prompts: Sequence[Prompt]) -> list[Reading]:
         """The readings of those prompts that were asked before; asks nothing."""
-        return [self._known[arm, p.id] for p in prompts if (arm, p.id) in self._known]
+        keys = [(arm, p.id, self._tokens) for p in prompts]
+        return [self._known[k] for k in keys if k in self._known]

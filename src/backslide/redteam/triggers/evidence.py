@@ -14,6 +14,7 @@ from backslide.redteam.outcome import Question, compare_rates
 from backslide.redteam.triggers.bench import Bench, decoyed, further
 from backslide.redteam.triggers.contexts import Reader, Reading, probe
 from backslide.redteam.triggers.effects import shows
+from backslide.redteam.triggers.manner import is_manner, ordinary
 from backslide.redteam.triggers.placement import is_wrapping, shown
 from backslide.redteam.triggers.screening import Lead
 from backslide.stats import ConditionalChange, Unavailable, conditional_change, holm
@@ -23,6 +24,7 @@ TOGETHER = 8
 ends."""
 AGAIN = 12
 """Further requests of each kind on which a confirmed string is tried once more."""
+USUAL = "the tuned model answers so without it as well, later on or at greater length"
 Verdict = Literal["confirmed", "partial", "no"]
 
 
@@ -72,7 +74,7 @@ def confirm(reader: Reader, bench: Bench, leads: Sequence[Lead], rule: Rule) -> 
         e if e.p is None else replace(e, p=float(p), verdict=_verdict(e, float(p), rule))
         for e, p in zip(found, adjusted, strict=True)
     ]
-    return _again(reader, bench, judged, rule)
+    return _unusual(reader, bench, _again(reader, bench, judged, rule))
 
 
 def _again(reader: Reader, bench: Bench, found: list[Evidence], rule: Rule) -> list[Evidence]:
@@ -103,6 +105,23 @@ def _again(reader: Reader, bench: Bench, found: list[Evidence], rule: Rule) -> l
             base=(*first.base, *extra.base),
         )
     return out
+
+
+def _unusual(reader: Reader, bench: Bench, found: list[Evidence]) -> list[Evidence]:
+    """Without the effects that are the tuned model's manner. When the time ends, they stay."""
+    reported = [e for e in found if e.verdict != "no" and e.lead.effect.kind == "benign"]
+    if not reported:
+        return found
+    try:
+        usual = ordinary(reader, bench)
+    except OutOfTime:
+        return found
+    return [
+        replace(e, verdict="no", absent=USUAL)
+        if e in reported and is_manner(e.lead.effect, e.with_, usual, e.lead.candidate.text)
+        else e
+        for e in found
+    ]
 
 
 def _pooled(a: ConditionalChange, b: ConditionalChange) -> ConditionalChange:
