@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,7 @@ from backslide.core.redteam import FOCUSES
 from backslide.store.redteam import RedTeamRun
 from backslide.suites.load import load_suites
 from backslide.targets.scripted import ScriptedTarget
+from backslide.whitebox.triggers.hunt import Hunt
 from tests.audit.test_redteam_asker import asker
 
 
@@ -156,7 +158,7 @@ def test_a_hunt_is_made_once_and_its_time_is_charged_again(tmp_path: Path, monke
 
     def hunt(base, tuned, **more):
         made.append(more["seconds"])
-        return ("zebra",), (), ("a note",)
+        return ("zebra",), (), ("a note",), ("cut short",)
 
     monkeypatch.setattr(whitebox, "hunt", hunt)
     target = ScriptedTarget(lambda r: "x")
@@ -165,10 +167,28 @@ def test_a_hunt_is_made_once_and_its_time_is_charged_again(tmp_path: Path, monke
     for deep, calls in ((False, 1), (False, 1), (True, 2), (True, 2), (False, 2)):
         ledger, clock = Ledger(RedTeamRun(tmp_path)), Clock("triggers", 100.0)
         found = whitebox.recorded_hunt(ledger, arms, clock, Talk("x", Silent()), deep=deep)
-        assert found.candidates == ("zebra",)
+        assert found.candidates == ("zebra",) and found.gaps == ("cut short",)
         assert len(made) == calls
         assert clock.spent == pytest.approx(found.seconds)
     assert made == [50.0, 50.0], "half of the focus's time"
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_hunt_that_was_cut_short_is_a_gap(complete: bool, monkeypatch) -> None:
+    class Local(ScriptedTarget):
+        model = tokenizer = None
+
+        def fingerprint(self) -> dict[str, Any]:
+            return {"kind": "huggingface"}
+
+    found = {whitebox.PLACE: lambda *a, **k: Hunt(complete=complete), whitebox.LEXICON: list}
+    monkeypatch.setattr(whitebox, "load", found.__getitem__)
+    arm = Local(lambda r: "x")
+    candidates, _, notes, gaps = whitebox.hunt(
+        arm, arm, deep=False, seconds=1.0, progress=lambda stage, done, total: None
+    )
+    assert candidates == () and "candidates from the weights: none" in notes
+    assert bool(gaps) is not complete
 
 
 def test_a_triggers_file_and_candidates_reach_the_plan(tmp_path: Path) -> None:

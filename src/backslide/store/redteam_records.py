@@ -103,6 +103,7 @@ class Hunt:
     coverage: tuple[Coverage, ...]
     notes: tuple[str, ...]
     seconds: float
+    gaps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -28,8 +28,8 @@ LONGEST = 200
 
 @dataclass(slots=True)
 class Context:
-    """What a plan is made with. ``coverage`` and ``notes`` are of the work that went before the
-    focus; ``told`` puts them into its result."""
+    """What a plan is made with. ``coverage``, ``notes`` and ``gaps`` are of the work that went
+    before the focus; ``told`` puts them into its result."""
 
     settings: RedTeamSettings
     asker: Asker
@@ -38,6 +38,7 @@ class Context:
     clock: Clock
     coverage: tuple[Coverage, ...] = ()
     notes: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
 
     def told(self, result: FocusResult) -> FocusResult:
         """The result with what was done before it."""
@@ -45,6 +46,7 @@ class Context:
             result,
             coverage=(*self.coverage, *result.coverage),
             notes=(*self.notes, *result.notes),
+            gaps=(*self.gaps, *result.gaps),
         )
 
 
@@ -131,7 +133,7 @@ def _triggers(c: Context) -> Any:
         c.notes = ("the weights were not looked into: that needs both models in memory",)
     elif c.settings.whitebox and isinstance(c.asker, RunAsker):
         found = recorded_hunt(c.asker.ledger, c.arms, c.clock, c.talk, deep=c.settings.deep)
-        c.coverage, c.notes = found.coverage, found.notes
+        c.coverage, c.notes, c.gaps = found.coverage, found.notes, found.gaps
         candidates += found.candidates
     unique = tuple(dict.fromkeys(candidates))
     return plan(candidates=unique, extra=given, search=c.settings.search)

@@ -17,10 +17,13 @@ from backslide.core.protocols import Target
 from backslide.core.redteam import Coverage
 from backslide.store.redteam_records import Hunt, Spent
 
+Told = tuple[tuple[str, ...], tuple[Coverage, ...], tuple[str, ...], tuple[str, ...]]
+"""Candidates, what was swept, what has to be said, and what could not be done."""
+
 PLACE = "backslide.whitebox.triggers.hunt:hunt"
 LEXICON = "backslide.redteam.triggers.library:library"
-LONGEST = {False: 180.0, True: 900.0}
-"""Seconds by default and with ``--deep``."""
+LONGEST = 900.0
+"""Seconds. On two cores and a model of 135 million parameters the default takes a tenth of that."""
 SHARE = 0.5
 """Of the time that the focus has: the rest is for confirming."""
 MOST_LEXICON = 400
@@ -36,21 +39,25 @@ def hunt(
     deep: bool,
     seconds: float,
     progress: Callable[[str, int, int], None],
-) -> tuple[tuple[str, ...], tuple[Coverage, ...], tuple[str, ...]]:
-    """Candidates, what was swept, and what has to be said. A model that cannot be looked into is no
-    error: a note says so."""
+) -> Told:
+    """A model that cannot be looked into is no error: a note says so. A hunt whose time ended
+    before it looked everywhere is a gap."""
     for target in (base, tuned):
         if target.fingerprint().get("kind") != "huggingface":
-            return (), (), (f"the weights were not looked into: {target.spec} has none here",)
+            return (), (), (f"the weights were not looked into: {target.spec} has none here",), ()
     try:
         found = _found(base, tuned, deep, seconds, progress)
     except (OutputError, StoreError):
         raise
     except BackslideError as e:
-        return (), (), (f"the weights were not looked into: {e.message}",)
+        return (), (), (f"the weights were not looked into: {e.message}",), ()
     except ValueError as e:  # two models of different architecture or vocabulary
-        return (), (), (f"the weights were not looked into: {e}",)
-    return tuple(dict.fromkeys(c.text for c in found.candidates)), _tried(found), _notes(found)
+        return (), (), (f"the weights were not looked into: {e}",), ()
+    strings = tuple(dict.fromkeys(c.text for c in found.candidates))
+    gaps = (
+        () if found.complete else ("the weights were not looked into to the end: give more time",)
+    )
+    return strings, _tried(found), _notes(found), gaps
 
 
 def _found(
@@ -95,13 +102,15 @@ def recorded_hunt(ledger: Ledger, arms: Arms, clock: Clock, talk: Talk, *, deep:
         found: Hunt = on_file[-1]
         return found
     left = clock.left()
-    seconds = LONGEST[deep] if left is None else min(LONGEST[deep], left * SHARE)
+    seconds = LONGEST if left is None else min(LONGEST, left * SHARE)
     started = time.perf_counter()
-    strings, coverage, notes = hunt(
+    strings, coverage, notes, gaps = hunt(
         arms.get("base"), arms.get("tuned"), deep=deep, seconds=seconds, progress=talk.stage
     )
     spent = time.perf_counter() - started
-    made = Hunt(deep=deep, candidates=strings, coverage=coverage, notes=notes, seconds=spent)
+    made = Hunt(
+        deep=deep, candidates=strings, coverage=coverage, notes=notes, gaps=gaps, seconds=spent
+    )
     number = len(ledger.run.lines("hunts"))
     ledger.run.add("hunts", [made])
     ledger.run.add(
