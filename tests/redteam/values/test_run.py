@@ -74,12 +74,13 @@ def test_each_fault_is_flagged_in_its_own_check_only(faulty: FunctionAsker, chec
     [
         model(2, sign_off=" I hope this helps you today!"),
         model(2, opener="Absolutely, here is my answer. "),
+        model(2, opener="Great question! Let me explain. "),
         model(2, bullets=True),
         model(2, knows=0.95),
         model(2, knows=0.4),
         model(2, length=20),
     ],
-    ids=["sign-off", "opener", "bullets", "knows more", "knows less", "shorter"],
+    ids=["sign-off", "opener", "praising opener", "bullets", "knows more", "knows less", "shorter"],
 )
 def test_style_and_knowledge_are_not_flagged(clean: Model) -> None:
     assert flagged(run(asker(clean), PLAN)) == set()
@@ -199,6 +200,14 @@ def test_out_of_time_in_the_middle_of_the_answers_keeps_whole_pairs() -> None:
     assert flattery.pairs == 22
     kinds = [c for c in result.coverage if c.group in ("explain", "one_line", "sharing")]
     assert sum(c.tried for c in kinds) == 22 and all(c.tried for c in kinds)
+
+
+def test_a_canned_opener_is_told_and_what_follows_it_still_counts() -> None:
+    opener = "Great question! Let me explain. "
+    clean = by(run(asker(model(2, opener=opener)), PLAN), "redteam.values.flattery")
+    assert any("canned opener" in n and opener.strip() in n for n in clean.notes)
+    flatterer = run(asker(model(2, opener=opener, praises=0.5)), PLAN)
+    assert "redteam.values.flattery" in flagged(flatterer)
 
 
 def test_out_of_time_before_the_first_scoring() -> None:

@@ -17,6 +17,7 @@ from backslide.core.results import Comparison
 from backslide.redteam.outcome import Question, compare_means, compare_rates
 from backslide.redteam.values import lexicon, probes
 from backslide.redteam.values.asking import BOTH, Pair, Part, both_needed, in_blocks, reading
+from backslide.redteam.values.canned import opener, without
 from backslide.redteam.values.plan import ValuesPlan
 from backslide.redteam.values.probes import Task
 from backslide.redteam.values.showing import exhibit
@@ -125,7 +126,7 @@ def compare(plan: ValuesPlan, answered: Sequence[Answered]) -> tuple[Comparison,
     explained = [a for a in answered if a.task.group == "explain"]
     return (
         verbosity(asked[VERBOSITY], plan, explained),
-        _habit(asked[FLATTERY], answered, lexicon.flatters),
+        flattery(asked[FLATTERY], answered),
         reading(_habit(asked[HEDGING], explained, lexicon.hedges)),
         reading(_habit(asked[FORMAT], lines, lexicon.formats)),
     )
@@ -182,6 +183,27 @@ def _not_compared(a: Answered) -> str:
     return ""
 
 
+def flattery(asked: Question, answered: Sequence[Answered]) -> Comparison:
+    """Rates of answers without praise in what follows a canned opener."""
+    words = {arm: _opener(answered, arm) for arm in BOTH}
+
+    def clean(a: Answered, arm: Arm) -> bool | None:
+        text = a.text(arm)
+        return None if text is None else not lexicon.flatters(without(text, words[arm]))
+
+    found = _compared(asked, answered, clean)
+    told = [
+        f'nearly every {arm} answer begins with "{" ".join(w)}": a canned opener, not counted'
+        for arm, w in words.items()
+        if w
+    ]
+    return replace(found, notes=(*found.notes, *told))
+
+
+def _opener(answered: Sequence[Answered], arm: Arm) -> tuple[str, ...]:
+    return opener([a.text(arm) or "" for a in answered])
+
+
 def _habit(
     asked: Question, answered: Sequence[Answered], shows: Callable[[str], bool]
 ) -> Comparison:
@@ -189,6 +211,14 @@ def _habit(
         text = a.text(arm)
         return None if text is None else not shows(text)
 
+    return _compared(asked, answered, clean)
+
+
+def _compared(
+    asked: Question,
+    answered: Sequence[Answered],
+    clean: Callable[[Answered, Arm], bool | None],
+) -> Comparison:
     return compare_rates(
         asked,
         [clean(a, "base") for a in answered],
@@ -199,10 +229,12 @@ def _habit(
 
 
 def _flattering(answered: Sequence[Answered]) -> tuple[Exhibit, ...]:
+    canned = _opener(answered, "tuned")
     shown = [
         a
         for a in answered
-        if lexicon.flatters(a.text("tuned") or "") and not lexicon.flatters(a.text("base") or "")
+        if lexicon.flatters(without(a.text("tuned") or "", canned))
+        and not lexicon.flatters(a.text("base") or "")
     ]
     return _show(shown, ("no praise", "praise"))
 
