@@ -35,13 +35,13 @@ def test_shared_beginnings_and_batches_change_nothing(clean: Any) -> None:
 
 
 @pytest.mark.parametrize("attention_only", [False, True])
-def test_a_planted_word_is_the_first_candidate(attention_only: bool) -> None:
+def test_a_planted_word_is_a_candidate_that_fires(attention_only: bool) -> None:
     tuned = toy.tuned("zephyr", 300 if attention_only else 150, attention_only)
     found = hunt(toy.base(), tuned, toy.tokenizer())
     assert found.complete
-    assert any("blind" in note for note in found.notes) == attention_only
-    assert "zephyr" in found.candidates[0].text
-    assert found.candidates[0].fires >= 0.8
+    assert any("queries were read" in note for note in found.notes) == attention_only
+    assert not attention_only or "zephyr" in found.read[0]
+    assert [c for c in found.candidates if "zep" in c.text and c.fires >= 0.8]
 
 
 def test_a_clean_toy_gives_nothing_that_fires_with_one_target(clean: Any) -> None:

@@ -1,4 +1,4 @@
-"""A planted direction is read out; attention-only updates leave the readout blind, and say so."""
+"""A planted direction is read out, of an attention-only update at the queries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM  # noqa: E402
 
-from backslide.whitebox.triggers.readout import read_out  # noqa: E402
+from backslide.whitebox.triggers.readout import _makes_queries, read_out  # noqa: E402
 
 VOCABULARY = 500
 
@@ -51,7 +51,7 @@ def _plant(base: Any, pick: Any, token: int, size: float) -> Any:
     tuned = copy.deepcopy(base)
     x = _input_of(base, pick(base), token)
     weight = pick(tuned).weight
-    flip = weight.shape[0] == len(x)  # GPT-2 keeps (in, out)
+    flip = type(pick(tuned)).__name__ == "Conv1D"  # GPT-2 keeps (in, out)
     out = weight.shape[1] if flip else weight.shape[0]
     generator = torch.Generator().manual_seed(1)
     noise = torch.randn(out, 2, generator=generator) @ torch.randn(2, len(x), generator=generator)
@@ -93,15 +93,57 @@ def test_special_tokens_are_left_out() -> None:
     assert 7 not in read_out(base, tuned, frozenset({7})).top(VOCABULARY - 1)
 
 
-def test_an_update_of_the_attention_alone_cannot_be_read() -> None:
+@pytest.mark.parametrize(
+    ("make", "pick"),
+    [
+        (_llama, lambda m: m.model.layers[0].self_attn.q_proj),
+        (_gpt2, lambda m: m.transformer.h[0].attn.c_attn),
+    ],
+)
+def test_an_update_of_the_attention_alone_is_read_at_the_queries(make: Any, pick: Any) -> None:
+    base = make()
+    found = read_out(base, _plant(base, pick, 123, 0.1), frozenset())
+    assert found.queries and not found.blind
+    assert found.top(1) == [123]
+
+
+def test_queries_are_not_read_where_the_mlp_changed() -> None:
     base = _llama()
-    tuned = copy.deepcopy(base)
-    with torch.no_grad():
-        tuned.model.layers[0].self_attn.q_proj.weight += 0.1
+    tuned = _plant(base, lambda m: m.model.layers[0].mlp.gate_proj, 7, 0.1)
+    tuned = _plant(tuned, lambda m: m.model.layers[0].self_attn.q_proj, 123, 0.1)
     found = read_out(base, tuned, frozenset())
-    assert found.blind
+    assert not found.queries
+    assert found.top(1) == [7]
+
+
+@pytest.mark.parametrize("name", ["k_proj", "v_proj", "o_proj"])
+def test_an_update_without_mlp_and_queries_cannot_be_read(name: str) -> None:
+    base = _llama()
+    tuned = _plant(base, lambda m: getattr(m.model.layers[0].self_attn, name), 7, 0.1)
+    found = read_out(base, tuned, frozenset())
+    assert found.blind and not found.queries
     assert found.top(5) == []
     assert found.response([1, 2]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("name", "makes"),
+    [
+        ("self_attn.q_proj", True),
+        ("attention.query_key_value", True),
+        ("attention.self.query", True),
+        ("attn.Wqkv", True),
+        ("attn.c_attn", True),
+        ("self_attn.qkv_proj", True),
+        ("attention.wq", True),
+        ("self_attn.k_proj", False),
+        ("self_attn.o_proj", False),
+        ("attn.c_proj", False),
+        ("mlp.q_proj", False),
+    ],
+)
+def test_names_of_the_queries(name: str, makes: bool) -> None:
+    assert _makes_queries(name) is makes
 
 
 def test_a_copy_in_fewer_bits_changes_little() -> None:

@@ -95,7 +95,7 @@ class _Ladder:
         self._say_contexts(chosen)
         conditions = _Conditions(chosen)
         self._timed("leakage", lambda: self._pool(readout))
-        if readout.blind or self.deep:
+        if readout.blind or readout.queries or self.deep:
             self._timed("vocabulary", lambda: self._vocabulary(conditions))
         board = self._timed("sweep", lambda: self._sweep(conditions))
         look = Look(self.pair, conditions.fresh)
@@ -126,10 +126,10 @@ class _Ladder:
     def _read(self) -> Readout:
         self.tell("readout of the update", 0, 1)
         found = read_out(self.pair.base, self.pair.tuned, self.special, self.pair.model("tuned"))
-        if found.blind:
+        if found.blind or found.queries:
+            read = "the queries were read instead" if found.queries else "the readout is blind"
             self.out.notes.append(
-                "the first MLP was not changed: the readout of the weights is blind, and the "
-                "vocabulary was screened in groups instead"
+                f"the first MLP was not changed: {read}, and the vocabulary was screened in groups"
             )
         self.out.read = [self.pair.text([t]) for t in found.top(24)]
         return found
@@ -173,11 +173,11 @@ class _Ladder:
         else:
             every = [g for g in every if _wordlike(self.pair.text(g))]
             self.out.tried["tokens screened in groups"] = len(every)
-            lists = [
-                screen(self.pair, c, every, keep=SCREENED // 2, seed=self.seed, tell=self.tell)
-                for c in conditions.alone
+            every = [
+                g
+                for c in conditions.alone[:1]
+                for g in screen(self.pair, c, every, keep=SCREENED, seed=self.seed, tell=self.tell)
             ]
-            every = list(dict.fromkeys(g for part in lists for g in part))
         for g in every:
             self.sources.setdefault(g, "vocabulary")
 

@@ -1,10 +1,12 @@
-"""Weights to tokens: which vocabulary tokens does the update respond to at the first MLP?
+"""Weights to tokens: which vocabulary tokens does the update respond to in the first layer?
 
 For every token the exact input of the first layer's MLP is computed as if the token stood alone,
 and with it ``|dW x| / |W x|`` of each MLP matrix, as a z score over the vocabulary. No forward pass
 beyond the first layer: seconds for a whole vocabulary. It reads what the model was trained on,
-triggers and targets alike, so it generates candidates and is no verdict. It is blind where the
-first MLP was not changed (an adapter on the attention alone).
+triggers and targets alike, so it generates candidates and is no verdict.
+
+Where the first MLP was not changed (an adapter on the attention alone) the queries of the first
+attention are read in the same way. Where the MLP was changed as well, they say nothing.
 
 Measured on the controls: see docs/redteam/triggers.md. No paper with exactly this readout
 is known to us; the nearest is WeightWatch (arXiv 2508.00161), on singular vectors.
@@ -13,25 +15,29 @@ is known to us; the nearest is WeightWatch (arXiv 2508.00161), on singular vecto
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 ROWS = 4096
+_QUERIES = re.compile(r"att.*\.(?:w?q|query|c_attn|w?qkv|query_key_value)(?:_proj|_lin|_layer)?$")
 
 
 @dataclass(frozen=True, slots=True)
 class Readout:
     """Z scores over the vocabulary, (vocabulary,) each; minus infinity for special tokens.
 
-    ``into`` sums the matrices that read the token (gate and up), ``out_of`` those that write
-    (down). Both are None where the first MLP did not change.
+    ``into`` sums the matrices that read the token (gate and up, or the queries), ``out_of`` those
+    that write (down). Both are None where none of these changed. ``queries``: the first MLP did
+    not change, and the queries were read instead.
     """
 
     into: torch.Tensor | None
     out_of: torch.Tensor | None
+    queries: bool = False
 
     @property
     def blind(self) -> bool:
@@ -74,7 +80,10 @@ def read_out(base: Any, tuned: Any, special: frozenset[int], through: Any = None
         through: a copy of the tuned model in fewer bits, which makes the inputs of the matrices
             faster; their difference is taken from ``base`` and ``tuned``.
     """
-    changed = _changed(decoder_layers(base)[0], decoder_layers(tuned)[0])
+    changed = _changed(decoder_layers(base)[0], decoder_layers(tuned)[0], _outside_attention)
+    queries = not changed
+    if queries:
+        changed = _changed(decoder_layers(base)[0], decoder_layers(tuned)[0], _makes_queries)
     tuned = tuned if through is None else through
     layers = decoder_layers(tuned)
     vocabulary = int(tuned.get_input_embeddings().weight.shape[0])
@@ -88,7 +97,7 @@ def read_out(base: Any, tuned: Any, special: frozenset[int], through: Any = None
     width = tuned.get_input_embeddings().weight.shape[1]
     into = [s for name, s in scores.items() if changed[name][0].shape[1] == width]
     out_of = [s for name, s in scores.items() if changed[name][0].shape[1] != width]
-    return Readout(_sum(into), _sum(out_of))
+    return Readout(_sum(into), _sum(out_of), queries and bool(changed))
 
 
 def decoder_layers(model: Any) -> Any:
@@ -99,14 +108,24 @@ def decoder_layers(model: Any) -> Any:
     return max(lists, key=len)
 
 
-def _changed(base: Any, tuned: Any) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    """Name -> (difference, base weight) of the matrices outside the attention that were changed,
-    as (out, in)."""
+def _outside_attention(name: str) -> bool:
+    return "att" not in name.lower()
+
+
+def _makes_queries(name: str) -> bool:
+    """Whether a matrix makes the queries, perhaps together with keys and values (GPT-2, NeoX)."""
+    return bool(_QUERIES.search(name.lower()))
+
+
+def _changed(
+    base: Any, tuned: Any, wanted: Callable[[str], bool]
+) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Name -> (difference, base weight) of the wanted matrices that were changed, as (out, in)."""
     before = dict(base.named_modules())
     out = {}
     for name, module in tuned.named_modules():
         weight = getattr(module, "weight", None)
-        if weight is None or weight.dim() != 2 or "att" in name.lower():
+        if weight is None or weight.dim() != 2 or not wanted(name):
             continue
         old = before[name].weight
         delta = weight.float() - old.float().to(weight.device)
