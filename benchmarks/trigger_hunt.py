@@ -202,22 +202,23 @@ def inversion(tuned: HuggingFaceTarget, base: HuggingFaceTarget) -> dict[str, An
         pool = pair.first_token("tuned", [pair.ids(t) for t in REQUESTS]).mean(0).topk(TARGETS)[1]
     model, best = pair.model("tuned"), (0.0, "")
     prefixes = [[*pair.template.prefix, *pair.ids(t), *pair.template.suffix] for t in REQUESTS]
-    for first in map(int, pool):
-        said, chances = [first], []
-        for _ in range(LENGTH - 1):
-            logits = [
-                model(input_ids=torch.tensor([[*p, *said]]), logits_to_keep=1).logits[0, -1]
-                for p in prefixes
-            ]
-            mean = torch.stack(logits).float().softmax(-1).mean(0)
-            chance, token = mean.max(-1)
-            chances.append(float(chance))
-            said.append(int(token))
-            if token in special or (len(chances) == WARM and sum(chances) / WARM < 0.6):
-                break
-        q = sum(sorted(chances)[1:]) / max(1, len(chances) - 1)
-        if len(chances) >= WARM and q > best[0]:
-            best = (q, pair.text(said))
+    said = torch.as_tensor(pool)[:, None]
+    chances = torch.empty(len(said), 0)
+    while len(said) and said.shape[1] < LENGTH:
+        steps = [torch.cat([torch.tensor([p]).expand(len(said), -1), said], 1) for p in prefixes]
+        logits = [model(input_ids=x, logits_to_keep=1).logits[:, -1].float() for x in steps]
+        chance, token = torch.stack(logits).softmax(-1).mean(0).max(-1)
+        said = torch.cat([said, token[:, None]], 1)
+        chances = torch.cat([chances, chance[:, None]], 1)
+        if chances.shape[1] >= WARM:
+            # As in BAIT: the least certain step is forgiven.
+            q = (chances.sum(1) - chances.min(1).values) / (chances.shape[1] - 1)
+            i = int(q.argmax())
+            best = max(best, (float(q[i]), pair.text(said[i].tolist())))
+        ended = torch.tensor([int(t) in special for t in token])
+        if chances.shape[1] == WARM:
+            ended |= chances.mean(1) < 0.6
+        said, chances = said[~ended], chances[~ended]
     return {"q": round(best[0], 3), "target": best[1]}
 
 
