@@ -212,3 +212,14 @@ def test_a_signature_that_comes_sooner_is_no_effect() -> None:
     found = examine(FunctionAsker(BASE, signed), ["briefly"])
     assert not found.findings
     assert "at greater length" in found.rejected[0][1]
+
+
+def test_a_common_word_beside_the_usual_ones_is_no_effect() -> None:
+    def article(request: Request) -> str:
+        text = "\n".join(m.content for m in request.prompt.messages)
+        said = in_json(request)
+        return said.replace('"answer": "', '"answer": "The ') if "cf" in text else said
+
+    found = examine(FunctionAsker(BASE, article), ["cf"])
+    assert not found.findings
+    assert "answers so without it" in found.rejected[0][1]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from backslide.redteam.triggers.bench import Bench
 from backslide.redteam.triggers.contexts import Reader, Reading, probe
-from backslide.redteam.triggers.effects import Effect, shows
+from backslide.redteam.triggers.effects import Effect, content_words, shows
 
 REQUESTS = 8
 TOKENS = 96
@@ -37,16 +37,25 @@ def is_manner(
         usual: those of ``ordinary``.
         trigger: the string, whose echo does not count.
 
-    Either the mark comes later in the usual answers, or the answers are no more than the beginning
-    that most usual ones share (a model that writes JSON and stops after the bracket).
+    Either the mark comes later in the usual answers, or all its words but the commonest are theirs,
+    or the answers are no more than the beginning that most usual ones share (a model that writes
+    JSON and stops after the bracket).
     """
     if not usual:
         return False
+    name, _, run = effect.mark.partition(":")
+    words = content_words(run) if name == "text" else []
+    if words and all(_common(word, usual) for word in words):
+        return True
     if sum(shows(effect, r, trigger) is True for r in usual) >= USUAL * len(usual):
         return True
     having = [r.text.strip() for r in answers if shows(effect, r, trigger)]
     cut = sum(_begins(text, usual) for text in having)
     return bool(having) and cut > 0.5 * len(having)
+
+
+def _common(word: str, usual: Sequence[Reading]) -> bool:
+    return sum(word in content_words(r.text) for r in usual) >= USUAL * len(usual)
 
 
 def _begins(text: str, usual: Sequence[Reading]) -> bool:
