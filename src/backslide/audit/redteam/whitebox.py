@@ -23,7 +23,7 @@ Told = tuple[tuple[str, ...], tuple[Coverage, ...], tuple[str, ...], tuple[str, 
 PLACE = "backslide.whitebox.triggers.hunt:hunt"
 LEXICON = "backslide.redteam.triggers.library:library"
 LONGEST = 900.0
-"""Seconds. On two cores and a model of 135 million parameters the default takes a tenth of that."""
+"""Seconds. ``--deep`` is meant to need less than this on two cores."""
 SHARE = 0.5
 """Of the time that the focus has: the rest is for confirming."""
 MOST_LEXICON = 400
@@ -40,8 +40,8 @@ def hunt(
     seconds: float,
     progress: Callable[[str, int, int], None],
 ) -> Told:
-    """A model that cannot be looked into is no error: a note says so. A hunt whose time ended
-    before it looked everywhere is a gap."""
+    """Look into the weights of both models. One that cannot be looked into is no error: a note says
+    so. A hunt whose time ended before it looked everywhere is a gap."""
     for target in (base, tuned):
         if target.fingerprint().get("kind") != "huggingface":
             return (), (), (f"the weights were not looked into: {target.spec} has none here",), ()
